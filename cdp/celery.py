@@ -1,0 +1,10 @@
+"""Celery, the doorbell: every task looks for work that is due, may be lost, repeated or run twice at once."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
+app = Celery("cdp")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,209 @@
+"""All settings, flat. Whoever opens this file sees every pipeline the product runs."""
+
+from pathlib import Path
+
+from cdp import env
+from cdp.secret import read_or_create
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+CDP_DATA_DIR = env.folder("CDP_DATA_DIR", BASE_DIR / "var")
+
+# -- secrets and hosts ---------------------------------------------------------------------------------------
+CDP_SECRET_FILE = env.folder("CDP_SECRET_FILE", CDP_DATA_DIR / "secret")
+CDP_ROOT_KEY = read_or_create(CDP_SECRET_FILE)  # 32 bytes; everything keyed is derived from it per domain
+SECRET_KEY = env.text("DJANGO_SECRET_KEY") or CDP_ROOT_KEY.hex()
+DEBUG = env.flag("CDP_DEBUG", default=False)
+ALLOWED_HOSTS = env.words("CDP_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS = env.words("CDP_TRUSTED_ORIGINS")
+CDP_HTTPS = env.flag("CDP_HTTPS", default=False)
+CDP_REQUIRE_OTP = env.flag("CDP_REQUIRE_OTP", default=True)
+CDP_WORKSPACE_NAME = env.text("CDP_WORKSPACE_NAME", "Workspace")
+CDP_TIME_ZONE = env.text("CDP_TIME_ZONE", "UTC")  # what bare dates and local times in rules mean
+
+# -- what runs ------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "simple_history",
+    "django_celery_beat",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "axes",
+    "django_prometheus",
+    "cdp",
+    "profiles",
+    "consent",
+    "enrichment",
+    "segments",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+ROOT_URLCONF = "cdp.urls"
+WSGI_APPLICATION = "cdp.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "DIRS": [BASE_DIR / "cdp" / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# -- the pipelines: lower floors call upper ones through these lists and in no other way ------------------------
+INGEST_GATES: list[str] = []
+LANE_STEPS: list[str] = []
+READ_GATES: list[str] = []
+MERGE_STEPS: list[str] = []
+ERASURE_STEPS: list[str] = []
+SUBJECT_SECTIONS: list[str] = []
+
+# -- PostgreSQL: the owner migrates, the application's role writes ---------------------------------------------
+_EMBEDDED_SOCKET = CDP_DATA_DIR / "postgres.socket"
+DATABASE_URL = env.text("DATABASE_URL", f"postgresql://cdp_app@/cdp?host={_EMBEDDED_SOCKET}")
+DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", f"postgresql://cdp_owner@/cdp?host={_EMBEDDED_SOCKET}")
+DATABASES = {
+    "default": env.database("DATABASE_URL", DATABASE_URL) | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True},
+    "reads": env.database("DATABASE_URL", DATABASE_URL, options="-c synchronous_commit=off")
+    | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "TEST": {"MIRROR": "default"}},
+    "owner": env.database("DATABASE_OWNER_URL", DATABASE_OWNER_URL) | {"TEST": {"MIRROR": "default"}},
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- Redis and Celery: only the doorbell, PostgreSQL is the queue of record ------------------------------------
+REDIS_URL = env.text("REDIS_URL", f"unix://{CDP_DATA_DIR / 'valkey.socket'}")
+CELERY_BROKER_URL = env.broker("REDIS_URL", REDIS_URL)
+_VISIBILITY_TIMEOUT = 900  # in all three places: applications sharing a broker get the shortest
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": _VISIBILITY_TIMEOUT,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "unacked_mutex_expire": 30,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 1,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "max_retries": 1,
+}
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": _VISIBILITY_TIMEOUT}
+CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_TIMEOUT
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # safe only because attempts are counted in the database
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SOFT_TIME_LIMIT = 240
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
+    "heartbeat": {"task": "cdp.heartbeat", "schedule": 5.0, "options": {"expires": 10}},
+}
+
+# -- people and their sessions ----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "cdp.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CDP_HTTPS
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+APPEND_SLASH = False  # a 301 turns a POST into a GET, and the event it carried is gone
+
+# -- REST -------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "cdp.problems.exception_handler",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Customer data platform",
+    "DESCRIPTION": "Send events, read people with their segments and reasons, govern rules, export consent.",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+}
+
+# -- language, time, static files ---------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = CDP_DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "cdp" / "static"]
+WHITENOISE_USE_FINDERS = True  # serve straight from the packages: no collectstatic before a first start
+WHITENOISE_AUTOREFRESH = False
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
+
+UNFOLD = {
+    "SITE_TITLE": "Customer data platform",
+    "SITE_HEADER": "Customer data platform",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": env.text("CDP_LOG_LEVEL", "INFO")},
+    "loggers": {"axes": {"level": "WARNING"}, "django.security.DisallowedHost": {"level": "ERROR"}},
+}
