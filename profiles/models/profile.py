@@ -1,0 +1,32 @@
+from django.db import models
+
+
+class Profile(models.Model):
+    """A person. `traits` holds the winning values only; `trait` and `trait_value` hold where they came from."""
+
+    id = models.BigIntegerField(primary_key=True)
+    bucket = models.SmallIntegerField()
+    created_at = models.DateTimeField()
+    first_seen_at = models.DateTimeField(null=True)
+    last_seen_at = models.DateTimeField(null=True)
+    traits = models.JSONField(default=dict)
+    event_count = models.BigIntegerField(default=0)
+    merged_into = models.BigIntegerField(null=True)
+    evaluated_at = models.DateTimeField(null=True)
+    revision = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "profile"
+        indexes = [
+            models.Index(fields=["merged_into"], condition=models.Q(merged_into__isnull=False), name="profile_merged"),
+            models.Index(fields=["last_seen_at"]),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(merged_into__isnull=True) | models.Q(merged_into__lt=models.F("id")),
+                name="profile_merges_into_an_older_one",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,29 @@
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+
+class Cause(models.TextChoices):
+    EVENT = "event"
+    SWEEP = "sweep"
+    MERGE = "merge"
+    BACKFILL = "backfill"
+    VERSION = "version"
+    CONSENT = "consent"
+    THRESHOLD = "threshold"
+
+
+class Touched(models.Model):
+    """A person whose state may have changed, waiting for their lane. Written in the transaction of the change."""
+
+    id = models.BigAutoField(primary_key=True)
+    lane = models.SmallIntegerField(db_index=True)
+    profile_id = models.BigIntegerField()
+    keys = ArrayField(models.TextField())
+    cause = models.TextField(choices=Cause.choices)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "touched"
+
+    def __str__(self) -> str:
+        return f"{self.profile_id} by {self.cause}"

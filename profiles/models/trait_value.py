@@ -1,0 +1,31 @@
+from django.db import models
+
+
+class TraitMethod(models.IntegerChoices):
+    """How a value came to be known; a higher class wins over a lower one, whatever its age."""
+
+    IMPUTED = 1
+    OBSERVED = 2
+    VERIFIED = 3
+
+
+class TraitValue(models.Model):
+    """Every value ever stated for a trait. Append-only: time travel and an undone merge refold these rows."""
+
+    id = models.BigAutoField(primary_key=True)
+    origin_id = models.BigIntegerField(db_index=True)
+    name = models.TextField()
+    value = models.JSONField(null=True)
+    method = models.SmallIntegerField(choices=TraitMethod.choices)
+    source_id = models.BigIntegerField()
+    source_priority = models.SmallIntegerField()
+    observed_at = models.DateTimeField()
+    event_id = models.BigIntegerField()
+    applied_at = models.DateTimeField()
+    confidence = models.FloatField(default=1.0)
+
+    class Meta:
+        db_table = "trait_value"
+
+    def __str__(self) -> str:
+        return self.name
