@@ -1,4 +1,4 @@
-"""What Django's migrations cannot say: partitions and their functions, defaults by the database's clock, append-only rows."""
+"""What Django's migrations cannot say: partitions, defaults by the database's clock, append-only rows."""
 
 from django.db import migrations
 
@@ -70,14 +70,15 @@ CREATE TABLE event_key (
 ) PARTITION BY HASH (key);
 DO $$ BEGIN
     FOR n IN 0..7 LOOP
-        EXECUTE format('CREATE TABLE event_key_%s PARTITION OF event_key FOR VALUES WITH (MODULUS 8, REMAINDER %s)', n, n);
+        EXECUTE format('CREATE TABLE event_key_%s PARTITION OF event_key FOR VALUES WITH (MODULUS 8, REMAINDER %s)',
+                       n, n);
     END LOOP;
 END $$;
 CREATE INDEX event_key_origin ON event_key (origin_id);
 """
 
 # No unique key: a corrected clock moves `ts` on a retry, so `event_key` decides what is a duplicate, and a unique key
-# here would have to hold `ts`. A month is made beside the table and attached: creating it in place would lock out readers.
+# here would have to hold `ts`. A month is made beside the table and attached: made in place it would lock out readers.
 EVENTS = """
 CREATE TABLE events (
     bucket smallint NOT NULL,
