@@ -1,0 +1,112 @@
+"""One child process: started so that it dies with us, stopped with its whole group."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cdp.supervisor.folder import signal_group
+from cdp.supervisor.programs import Program
+
+_PR_SET_PDEATHSIG = 1
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_STEADY_SECONDS = 30  # a child that ran this long has recovered: its next fall counts as the first
+_LOG_BYTES = 20_000_000
+
+
+@dataclass(slots=True)
+class Child:
+    """A program that is meant to run, and what became of it."""
+
+    program: Program
+    environment: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    falls: int = 0
+    _started: float = field(default=0.0)
+    _again: float = field(default=0.0)
+
+    def start(self) -> None:
+        """Start the program with its output in `log`."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.program.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=dict(self.environment),
+                start_new_session=True,  # Ctrl-C reaches only us: the order of stopping is ours
+                preexec_fn=_die_with(os.getpid()),
+            )
+        self._started = time.monotonic()
+        self._again = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process is not None and self.process.poll() is None else None
+
+    def look_after(self) -> str | None:
+        """Start the child again if it fell, after a pause that doubles; return a sentence when something happened."""
+        if self.process is None or self.process.poll() is None:
+            return None
+        now = time.monotonic()
+        if not self._again:
+            signal_group(self.process.pid, signal.SIGKILL)  # its own children hold its port and its tasks
+            self.falls = 1 if now - self._started > _STEADY_SECONDS else self.falls + 1
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self.falls - 1))
+            self._again = now + pause
+            return f"{self.program.name} ended with {_ending(self.process.returncode)}; starting it again in {pause:g} s"
+        if now >= self._again:
+            self.start()
+            return f"{self.program.name} runs again as process {self.pid}"
+        return None
+
+    def ask_to_stop(self) -> None:
+        if self.pid is not None and self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def stop(self) -> bool:
+        """Stop the child and its group; return False when it had to be killed."""
+        if self.process is None:
+            return True
+        self.ask_to_stop()
+        willing = True
+        try:
+            self.process.wait(self.program.grace)
+        except subprocess.TimeoutExpired:
+            willing = False
+        signal_group(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+        return willing
+
+    def last_words(self, *, lines: int = 15) -> str:
+        """Return the end of the log, for whoever must find out why the child does not run."""
+        if not self.log.exists():
+            return ""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    """Return what a child does between fork and exec so that it gets SIGTERM when `parent` dies, even by kill -9."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before we could ask
+            os._exit(1)
+
+    return prepare
+
+
+def _ending(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit status {code}"

@@ -1,0 +1,45 @@
+"""What runs besides the servers. docker-compose.yml starts the same commands; a test compares them."""
+
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command, and how many seconds it may take to stop after SIGTERM."""
+
+    name: str
+    command: tuple[str, ...]
+    grace: float
+
+
+def web(*, host: str, port: int) -> Program:
+    """Two processes with one blocking thread each: more threads only wait for each other in the interpreter's lock."""
+    command = (
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
+        *("--workers", "2", "--blocking-threads", "1", "--no-ws", "--respawn-failed-workers", "--respawn-interval", "0.5"),
+        *("--workers-kill-timeout", "5", "--log-level", "warning", "cdp.wsgi:application"),
+    )
+    return Program("web", command, grace=10)
+
+
+def worker() -> Program:
+    command = (
+        *(sys.executable, "-m", "celery", "--app", "cdp.celery", "worker", "--pool", "prefork", "--concurrency", "2"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"),
+    )
+    return Program("worker", command, grace=15)
+
+
+def beat() -> Program:
+    """The plain scheduler keeps nothing on disk: every due time lives in PostgreSQL, so there is nothing to recover."""
+    command = (
+        *(sys.executable, "-m", "celery", "--app", "cdp.celery", "beat", "--scheduler", "celery.beat:Scheduler"),
+        *("--pidfile", "", "--loglevel", "WARNING"),
+    )
+    return Program("beat", command, grace=5)
+
+
+def product(*, host: str, port: int) -> tuple[Program, ...]:
+    """Return everything in the order in which it starts; it stops in the opposite order."""
+    return (web(host=host, port=port), worker(), beat())

@@ -1,0 +1,136 @@
+"""The tree of processes: start in order, wait until ready, look after, stop in the opposite order."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+import httpx
+
+from cdp.embedded import Servers
+from cdp.supervisor.child import Child
+from cdp.supervisor.folder import DataFolder
+from cdp.supervisor.programs import Program
+
+_READY_SECONDS = 60
+_HOPELESS_FALLS = 3
+
+
+class StartFailed(RuntimeError):
+    """The tree did not come up; the message says what to look at."""
+
+
+@dataclass(slots=True)
+class Tree:
+    """Everything that one `up` runs."""
+
+    folder: DataFolder
+    say: Callable[[str], None]
+    servers: Servers | None = None
+    children: dict[str, Child] = field(default_factory=dict)
+
+    def start(self, program: Program, *, environment: Mapping[str, str]) -> Child:
+        child = Child(program, environment, self.folder.logs / f"{program.name}.log")
+        self.children[program.name] = child
+        child.start()
+        self._note()
+        return child
+
+    def wait_until_ready(self, url: str, *, ready: Callable[[httpx.Response], bool]) -> None:
+        """Wait until the web process answers `url` as `ready` wants; raises StartFailed with the log's last words."""
+        until = time.monotonic() + _READY_SECONDS
+        with httpx.Client(timeout=5, trust_env=False) as client:
+            while time.monotonic() < until:
+                self.look_after()
+                self._give_up_on_the_hopeless()
+                try:
+                    if ready(client.get(url)):
+                        return
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.1)
+        raise StartFailed(f"{url} did not become ready within {_READY_SECONDS} s; see {self.folder.logs}.")
+
+    def look_after(self) -> None:
+        """Start again what fell."""
+        for server in (self.servers.postgres, self.servers.valkey) if self.servers else ():
+            if not server.alive():
+                self.say(f"{type(server).__name__} ended; starting it again")
+                server.start()
+        for child in self.children.values():
+            said = child.look_after()
+            if said:
+                self.say(said)
+                self._note()
+
+    def _give_up_on_the_hopeless(self) -> None:
+        for child in self.children.values():
+            if child.falls >= _HOPELESS_FALLS:
+                raise StartFailed(f"{child.program.name} does not start. The end of {child.log}:\n{child.last_words()}")
+
+    def stop(self) -> None:
+        """Stop everything, the last started first. Nothing interrupts it: each step has its own time limit."""
+        with _uninterrupted():
+            for child in reversed(self.children.values()):
+                if not child.stop():
+                    self.say(f"{child.program.name} did not stop in {child.program.grace:g} s and was killed")
+            if self.servers is not None:
+                self.servers.stop()
+            self.children.clear()
+            self._note()
+            self.folder.release()
+
+    def _note(self) -> None:
+        self.folder.write_down({name: child.pid for name, child in self.children.items() if child.pid is not None})
+
+
+@contextmanager
+def signals_as_interrupt() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end the block as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def choose_port(host: str, port: int) -> int:
+    """Return `port`, or a free one for 0; raises StartFailed when somebody else listens there."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            raise StartFailed(f"Port {port} on {host} is taken. Choose another with --port, or --port 0 for any free one.") from None
+        return int(probe.getsockname()[1])
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """Return the environment for a child: ours, with unbuffered output and `changes`."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "cdp.settings", **changes}
+
+
+def to_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)

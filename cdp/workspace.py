@@ -1,0 +1,61 @@
+"""
+A workspace's first run: a login for each role and three keys.
+
+Secrets exist in clear only at the moment they are made, so they are kept in `workspace.json` beside the root key, mode 0600, until
+somebody deletes that file; a later start then shows the addresses alone. Purposes, segments and data are not made here: they come
+in through the product's own doors.
+"""
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+
+from cdp import api_keys, credentials
+from cdp.credentials import Credentials, Login
+from cdp.models import KeyKind, Scope, User
+from cdp.roles import Role
+
+FILE = "workspace.json"
+ROLES = (Role.AUTHOR, Role.APPROVER, Role.COMPLIANCE, Role.ADMINISTRATOR)
+READING = {Scope.PROFILES_READ, Scope.SEGMENTS_READ, Scope.METRICS_READ}
+COMPLIANCE = {Scope.CONSENT_WRITE, Scope.CONSENT_READ, Scope.CONSENT_EXPORT, Scope.PROFILES_READ}
+
+
+def set_up(*, folder: Path, now: datetime) -> Credentials:
+    """Return this database's logins and keys, making them when nobody has an account yet."""
+    kept = credentials.read(folder / FILE)
+    if kept is not None and _fits(kept):
+        return kept
+    if User.objects.exists():
+        return Credentials(logins={})
+    with transaction.atomic():
+        made = _make(now=now)
+    credentials.keep(folder / FILE, made)
+    return made
+
+
+def _make(*, now: datetime) -> Credentials:
+    logins = {role: Login(str(role), secrets.token_urlsafe(12)) for role in ROLES}
+    people = {role: User.objects.create_user(login.username, password=login.password) for role, login in logins.items()}
+    for role, person in people.items():
+        person.groups.add(Group.objects.get(name=role))
+
+    def key(kind: KeyKind, name: str, scopes: set[Scope], source: str = "") -> str:
+        by = people[Role.ADMINISTRATOR]
+        return api_keys.issue(kind=kind, name=name, scopes=scopes, source=source, by=by, now=now)[1]
+
+    return Credentials(
+        logins={str(role): login for role, login in logins.items()},
+        write_key=key(KeyKind.PUBLIC, "Website", {Scope.INGEST_WRITE, Scope.CONSENT_WRITE}, "website"),
+        read_key=key(KeyKind.SECRET, "Shop application", READING),
+        compliance_key=key(KeyKind.SECRET, "Compliance office", COMPLIANCE),
+    )
+
+
+def _fits(kept: Credentials) -> bool:
+    """Tell whether the file belongs to this database: it may have been emptied, or changed for another, since."""
+    usernames = [login.username for login in kept.logins.values()]
+    return User.objects.filter(username__in=usernames).count() == len(usernames) > 0
