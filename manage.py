@@ -18,9 +18,19 @@ def main() -> None:
         os.chdir(HERE)
         os.execv(sys.executable, [sys.executable, "-m", "pytest", *sys.argv[2:]])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
+    choose_data_folder(sys.argv[2:])
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
+
+
+def choose_data_folder(arguments: list[str]) -> None:
+    """Take --data before Django does: the settings name files in it, and they are read before any argument is."""
+    for position, argument in enumerate(arguments):
+        if argument == "--data" and position + 1 < len(arguments):
+            os.environ["CDP_DATA_DIR"] = arguments[position + 1]
+        elif argument.startswith("--data="):
+            os.environ["CDP_DATA_DIR"] = argument.removeprefix("--data=")
 
 
 def ensure_environment(*, lock: Path) -> None:
