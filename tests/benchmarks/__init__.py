@@ -1,0 +1,1 @@
+"""Ratios against stated yardsticks, measured in one run: `python -m tests.benchmarks` (no timed unit tests)."""

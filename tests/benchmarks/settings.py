@@ -1,0 +1,5 @@
+"""The product's settings with two more addresses."""
+
+from cdp.settings import *  # noqa: F403
+
+ROOT_URLCONF = "tests.benchmarks.yardsticks"
