@@ -1,0 +1,316 @@
+"""From a stored request to its events: Segment's, RudderStack's and Jitsu's ways of saying the same thing.
+
+This is the one place that refuses an event. The door only opens bodies, so that door and worker cannot disagree. What
+is returned depends on the stored row alone: reading it again gives the same events under the same message ids.
+"""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from msgspec import DecodeError, Struct
+from msgspec.json import Decoder
+
+from profiles.ingest import clocks, faults
+from profiles.ingest.bodies import BATCH, BodyRefused, OpenedBody, inflate, open_body
+from profiles.ingest.clocks import TimeRefused, Times
+from profiles.ingest.incoming import (
+    MAX_EVENT_BYTES,
+    MAX_EVENT_NAME,
+    MAX_ID,
+    MAX_MESSAGE_ID,
+    MAX_PROPERTIES,
+    NUMBER_LIMIT,
+    IncomingEvent,
+    Kind,
+    Rejected,
+    RejectionCode,
+)
+
+KINDS = {kind.name.lower(): kind for kind in Kind}
+NAMES = {
+    Kind.IDENTIFY: "$identify",
+    Kind.PAGE: "Page Viewed",
+    Kind.SCREEN: "Screen Viewed",
+    Kind.GROUP: "$group",
+    Kind.ALIAS: "$alias",
+}
+RESERVED_NAMES = frozenset(name for name in NAMES.values() if name.startswith("$"))
+CLIENT = "client"
+_NUL_ESCAPE = b"\\u0000"
+
+
+class StoredRequest(Protocol):
+    """What the inbox keeps of a request, as far as its events depend on it."""
+
+    @property
+    def id(self) -> int: ...
+    @property
+    def received_at(self) -> datetime: ...
+    @property
+    def route(self) -> str: ...
+    @property
+    def body(self) -> bytes | memoryview: ...
+    @property
+    def assurance(self) -> str: ...
+    @property
+    def ip(self) -> str | None: ...
+    @property
+    def event_count(self) -> int: ...
+
+
+class EventRefused(Exception):
+    def __init__(self, code: str, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.field = field
+        self.reason = reason
+
+
+# Keys that are not named here (channel, _metadata, integrations) are skipped without being built. Times are taken as
+# they come: their own reader says which of them is wrong, and why.
+class _Event(Struct):
+    type: str | None = None
+    messageId: str | int | None = None
+    userId: str | int | None = None
+    anonymousId: str | int | None = None
+    previousId: str | int | None = None
+    groupId: str | int | None = None
+    event: str | None = None
+    name: str | None = None
+    category: str | None = None
+    traits: dict[str, Any] | None = None
+    properties: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    timestamp: Any = None
+    originalTimestamp: Any = None
+    sentAt: Any = None
+
+
+class _Shared(Struct):
+    """What a batch says about all of its events."""
+
+    sent_at: datetime | None
+    context: dict[str, Any]
+
+
+_event = Decoder(_Event)
+_context_of_batch = Decoder(dict[str, Any] | None)
+_anything = Decoder()
+
+
+def events(row: StoredRequest) -> list[IncomingEvent | Rejected]:
+    """Return every event of a stored request in its order, decoded or refused; always `row.event_count` of them."""
+    try:
+        opened = open_body(inflate(bytes(row.body)), route=row.route)
+    except BodyRefused as refused:
+        # The door has opened this body: only a nesting close to the interpreter's own limit can fail here.
+        unread = EventRefused(refused.code, "", refused.message)
+        return [_rejected(position, b"", unread) for position in range(row.event_count)]
+    sent = [bytes(raw) for raw in opened.events]
+    try:
+        shared = _shared(opened)
+    except EventRefused as refused:
+        return [_rejected(position, plain, refused) for position, plain in enumerate(sent)]
+    return [_one(row, position, plain, shared) for position, plain in enumerate(sent)]
+
+
+def _one(row: StoredRequest, position: int, plain: bytes, shared: _Shared) -> IncomingEvent | Rejected:
+    try:
+        return _incoming(row, position, plain, shared)
+    except EventRefused as refused:
+        return _rejected(position, plain, refused)
+
+
+def _rejected(position: int, plain: bytes, refused: EventRefused) -> Rejected:
+    return Rejected(
+        position=position,
+        message_id=faults.message_id(plain),
+        code=refused.code,
+        field=refused.field,
+        reason=refused.reason,
+        payload=plain[:MAX_EVENT_BYTES],
+    )
+
+
+def _shared(opened: OpenedBody) -> _Shared:
+    plain = bytes(opened.context)
+    context = _decode(_context_of_batch, plain, at="context") or {}
+    _check_fit(context, plain, at="context")
+    return _Shared(_time(_decode(_anything, bytes(opened.sent_at), at="sentAt"), "sentAt"), context)
+
+
+def _incoming(row: StoredRequest, position: int, plain: bytes, shared: _Shared) -> IncomingEvent:
+    event: _Event = _decode(_event, plain)
+    kind = KINDS.get((event.type or "") if row.route == BATCH else row.route)
+    if kind is None:
+        raise EventRefused(RejectionCode.UNKNOWN_TYPE, "type", f"type is none of {', '.join(KINDS)}.")
+    user_id, anonymous_id = _id(event.userId, "userId"), _id(event.anonymousId, "anonymousId")
+    if user_id is None and anonymous_id is None:
+        raise EventRefused(RejectionCode.MISSING_ID, "userId", "Neither userId nor anonymousId is given.")
+    previous_id, group_id = _id(event.previousId, "previousId"), _id(event.groupId, "groupId")
+    # After the ids: that an event names nobody is what its sender has to hear first, however long it is.
+    if len(plain) > MAX_EVENT_BYTES:
+        raise EventRefused(RejectionCode.TOO_LARGE, "", f"The event is larger than {MAX_EVENT_BYTES} bytes.")
+    for part in (event.properties, event.traits, event.context):
+        if part:
+            _check_fit(part, plain)
+    context = _context(row, event, shared)
+    content = _content(kind, event, context)
+    times = _times(row, event, shared)
+    _check_complete(kind, user_id, anonymous_id, previous_id, group_id)
+    return IncomingEvent(
+        position=position,
+        message_id=_message_id(row, position, event),
+        kind=kind,
+        name=_event_name(event) if kind is Kind.TRACK else NAMES[kind],
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        previous_id=previous_id,
+        group_id=group_id,
+        traits=content if kind is Kind.IDENTIFY else {},
+        properties=content,
+        context=context,
+        consent=_consent(context),
+        original_at=times.original_at,
+        sent_at=times.sent_at,
+        ts=times.ts,
+        received_at=row.received_at,
+        clock_flag=times.clock_flag,
+    )
+
+
+def _decode(decoder: Decoder[Any], plain: bytes, *, at: str = "") -> Any:
+    try:
+        value = decoder.decode(plain)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise EventRefused(*faults.explain(plain, error=error, at=at)) from None
+    # Postgres keeps no NUL in text or jsonb. The backslash may itself be escaped, so this only raises the question.
+    if _NUL_ESCAPE in plain and (fault := faults.first(plain, at=at)):
+        raise EventRefused(*fault)
+    return value
+
+
+def _check_fit(part: dict[str, Any], plain: bytes, *, at: str = "") -> None:
+    if faults.holds_unfit(part, 2):
+        raise EventRefused(*faults.explain(plain, at=at))
+
+
+# -- who --------------------------------------------------------------------------------------------------------------
+def _id(value: str | int | None, field: str) -> str | None:
+    if value is None:
+        return None
+    if type(value) is int:
+        if not -NUMBER_LIMIT < value < NUMBER_LIMIT:
+            raise EventRefused(RejectionCode.INVALID_NUMBER, field, f"{field} has more than 29 digits.")
+        value = str(value)
+    if not value or value.isspace():
+        return None
+    if len(value) > MAX_ID:
+        raise EventRefused(RejectionCode.TOO_LONG, field, f"{field} is longer than {MAX_ID} characters.")
+    return value
+
+
+def _check_complete(
+    kind: Kind, user_id: str | None, anonymous_id: str | None, previous_id: str | None, group_id: str | None
+) -> None:
+    if kind is Kind.GROUP and group_id is None:
+        raise EventRefused(RejectionCode.MISSING_GROUP_ID, "groupId", "A group call needs groupId.")
+    if kind is not Kind.ALIAS:
+        return
+    if user_id is None:
+        raise EventRefused(RejectionCode.MISSING_ID, "userId", "An alias call needs userId.")
+    if previous_id is None and anonymous_id is None:
+        raise EventRefused(RejectionCode.MISSING_PREVIOUS_ID, "previousId", "An alias call needs previousId.")
+
+
+def _message_id(row: StoredRequest, position: int, event: _Event) -> str:
+    found = _id(event.messageId, "messageId")
+    if found is None:
+        return f"cdp-{row.id}-{position}"
+    if len(found) > MAX_MESSAGE_ID:
+        reason = f"messageId is longer than {MAX_MESSAGE_ID} characters."
+        raise EventRefused(RejectionCode.TOO_LONG, "messageId", reason)
+    return found
+
+
+# -- what -------------------------------------------------------------------------------------------------------------
+def _event_name(event: _Event) -> str:
+    name = event.event
+    if not name or name.isspace():
+        raise EventRefused(RejectionCode.MISSING_EVENT, "event", "A track call needs event, the name of what happened.")
+    if len(name) > MAX_EVENT_NAME:
+        raise EventRefused(RejectionCode.TOO_LONG, "event", f"event is longer than {MAX_EVENT_NAME} characters.")
+    if name in RESERVED_NAMES:
+        raise EventRefused(RejectionCode.RESERVED_NAME, "event", "event is a name kept for identify, group and alias.")
+    return name
+
+
+def _context(row: StoredRequest, event: _Event, shared: _Shared) -> dict[str, Any]:
+    context = event.context or {}
+    if shared.context:
+        context = {**shared.context, **context}
+    # A server's address says nothing about the person; a browser's does, and its SDK cannot know it.
+    if row.ip and "ip" not in context and (row.assurance == CLIENT or context.get("direct") is True):
+        context["ip"] = row.ip
+    return context
+
+
+def _content(kind: Kind, event: _Event, context: dict[str, Any]) -> dict[str, Any]:
+    if kind is Kind.IDENTIFY:
+        content, field = _identify_traits(event, context), "traits"
+    elif kind is Kind.GROUP:
+        content, field = event.traits or {}, "traits"
+    else:
+        content, field = event.properties or {}, "properties"
+        if kind is Kind.PAGE or kind is Kind.SCREEN:
+            _name_page(event, content)
+    if len(content) > MAX_PROPERTIES:
+        reason = f"{field} holds {len(content)} values, at most {MAX_PROPERTIES} are kept."
+        raise EventRefused(RejectionCode.TOO_MANY_PROPERTIES, field, reason)
+    return content
+
+
+def _identify_traits(event: _Event, context: dict[str, Any]) -> dict[str, Any]:
+    """RudderStack's Python and browser clients put traits into the context, and only there."""
+    in_context = _object_in(context, "traits")
+    traits = event.traits or {}
+    return {**in_context, **traits} if in_context else traits
+
+
+def _name_page(event: _Event, properties: dict[str, Any]) -> None:
+    if event.name:
+        properties.setdefault("name", event.name)
+    if event.category:
+        properties.setdefault("category", event.category)
+
+
+def _consent(context: dict[str, Any]) -> dict[str, Any] | None:
+    """Segment's `consent`, else RudderStack's `consentManagement`. One that cannot be read must not pass as none."""
+    return _object_in(context, "consent") or _object_in(context, "consentManagement")
+
+
+def _object_in(context: dict[str, Any], key: str) -> dict[str, Any] | None:
+    found = context.get(key)
+    if found is not None and type(found) is not dict:
+        raise EventRefused(RejectionCode.WRONG_TYPE, f"context.{key}", f"context.{key} is not an object.")
+    return found
+
+
+# -- when -------------------------------------------------------------------------------------------------------------
+def _times(row: StoredRequest, event: _Event, shared: _Shared) -> Times:
+    try:
+        return clocks.correct(
+            timestamp=clocks.parse(event.timestamp, field="timestamp"),
+            original=clocks.parse(event.originalTimestamp, field="originalTimestamp"),
+            sent_at=clocks.parse(event.sentAt, field="sentAt") or shared.sent_at,
+            received_at=row.received_at,
+        )
+    except TimeRefused as refused:
+        raise EventRefused(refused.code, refused.field, f"{refused.field} {refused.reason}.") from None
+
+
+def _time(value: object, field: str) -> datetime | None:
+    try:
+        return clocks.parse(value, field=field)
+    except TimeRefused as refused:
+        raise EventRefused(refused.code, refused.field, f"{refused.field} {refused.reason}.") from None
