@@ -5,7 +5,6 @@ itself (cdp.governance.operations).
 """
 
 from enum import StrEnum
-from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,23 +21,17 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
+_NAMES = frozenset(role.value for role in Role)
+
+
 def has_role(user: "User | AnonymousUser", *roles: Role) -> bool:
     """Say whether the person holds one of the roles."""
     return bool(roles_of(user) & set(roles))
 
 
 def roles_of(user: "User | AnonymousUser") -> frozenset[Role]:
-    # Kept on the instance, as Django keeps its permission cache: an admin page asks for every button it draws.
+    """Return the roles the person holds at this moment; a person who was locked out holds none."""
     if not user.is_authenticated or not user.is_active:
         return frozenset()
-    held = user.__dict__.get("_roles")
-    if held is None:
-        names = _known() & set(user.groups.values_list("name", flat=True))
-        held = frozenset(Role(name) for name in names) | ({Role.ADMINISTRATOR} if user.is_superuser else frozenset())
-        user.__dict__["_roles"] = held
-    return held
-
-
-@cache
-def _known() -> frozenset[str]:
-    return frozenset(Role)
+    held = frozenset(Role(name) for name in user.groups.values_list("name", flat=True) if name in _NAMES)
+    return held | {Role.ADMINISTRATOR} if user.is_superuser else held
