@@ -26,6 +26,8 @@ def holds_unfit(container: dict[str, Any] | list[Any], depth: int) -> bool:
         return True
     for value in container.values() if type(container) is dict else container:
         kind = type(value)
+        if kind is str:
+            continue
         if kind is dict or kind is list:
             if holds_unfit(value, depth + 1):
                 return True

@@ -16,7 +16,7 @@ MAX_ID = 500
 MAX_EVENT_NAME = 200
 # Amounts are numeric(38,9) in the database: 29 digits before the point. A larger number is refused here, where
 # its sender can be told, and not found out by a cast inside a lane.
-NUMBER_LIMIT = 10**29
+NUMBER_LIMIT = 1e29
 
 
 class Kind(IntEnum):
