@@ -1,9 +1,9 @@
 """
 A workspace's first run: a login for each role and three keys.
 
-Secrets exist in clear only at the moment they are made, so they are kept in `workspace.json` beside the root key, mode 0600, until
-somebody deletes that file; a later start then shows the addresses alone. Purposes, segments and data are not made here: they come
-in through the product's own doors.
+Secrets exist in clear only at the moment they are made, so they are kept in `workspace.json` beside the root key, mode
+0600, until somebody deletes that file; a later start then shows the addresses alone. Purposes, segments and data are
+not made here: they come in through the product's own doors.
 """
 
 import secrets

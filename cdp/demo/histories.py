@@ -1,7 +1,8 @@
 """
 What each person did in the last ninety days: a pure function of seed, number and the moment the history ends.
 
-Message ids carry seed, person and position, so sending a history again is what a client's retry is: every event a duplicate.
+Message ids carry seed, person and position, so sending a history again is what a client's retry is: every event is a
+duplicate.
 """
 
 from collections.abc import Iterator

@@ -60,7 +60,7 @@ class Person:
 
 def meet(seed: int, number: int) -> tuple[Person, Random]:
     """Return person `number` of this seed, and the chance their history is drawn from."""
-    chance = Random(f"{seed}/{number}")
+    chance = Random(f"{seed}/{number}")  # noqa: S311 - a shop, no secret
     habit = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     answer = chance.choices(list(ANSWERS), list(ANSWERS.values()))[0]
     country = chance.choices(shop.COUNTRIES, [country.weight for country in shop.COUNTRIES])[0]

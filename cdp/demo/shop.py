@@ -71,14 +71,22 @@ COUNTRIES = (
     Country("US", 10, "en-US", "America/New_York", "Portland"),
 )
 
+_WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
+_APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko)"
+_WINDOWS = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {_WEBKIT} Chrome/138.0.0.0 Safari/537.36"
+_MAC = f"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) {_APPLE} Version/18.5 Safari/605.1.15"
+_LINUX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+_IPHONE = f"Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) {_APPLE} Version/18.5 Mobile/15E148 Safari/604.1"
+_ANDROID = f"Mozilla/5.0 (Linux; Android 15; Pixel 9) {_WEBKIT} Chrome/138.0.0.0 Mobile Safari/537.36"
+
 DESKTOPS = (
-    Browser("desktop", "Windows", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36", 1920, 1080),
-    Browser("desktop", "macOS", "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Safari/605.1.15", 1440, 900),
-    Browser("desktop", "Linux", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", 1680, 1050),
+    Browser("desktop", "Windows", _WINDOWS, 1920, 1080),
+    Browser("desktop", "macOS", _MAC, 1440, 900),
+    Browser("desktop", "Linux", _LINUX, 1680, 1050),
 )
 PHONES = (
-    Browser("phone", "iOS", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1", 390, 844),
-    Browser("phone", "Android", "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Mobile Safari/537.36", 412, 915),
+    Browser("phone", "iOS", _IPHONE, 390, 844),
+    Browser("phone", "Android", _ANDROID, 412, 915),
 )
 
 CAMPAIGNS = (
@@ -90,7 +98,9 @@ CAMPAIGNS = (
 
 SEARCHES = ("rain jacket", "boots", "tent", "merino", "day pack", "poles")
 PLANS = ("free", "plus", "club")
+# fmt: off
 GIVEN_NAMES = (
-    "Alma", "Anton", "Bela", "Clara", "David", "Elif", "Emil", "Femke", "Greta", "Hugo", "Ida", "Ilse", "Jonas", "Karim", "Lea",
-    "Louis", "Mara", "Milan", "Nina", "Noor", "Oskar", "Paula", "Rafael", "Sofia", "Theo", "Uma", "Viktor", "Yara",
+    "Alma", "Anton", "Bela", "Clara", "David", "Elif", "Emil", "Femke", "Greta", "Hugo", "Ida", "Ilse", "Jonas", "Karim",
+    "Lea", "Louis", "Mara", "Milan", "Nina", "Noor", "Oskar", "Paula", "Rafael", "Sofia", "Theo", "Uma", "Viktor", "Yara",
 )
+# fmt: on

@@ -111,4 +111,3 @@ def _ready(response: httpx.Response) -> bool:
 
 def _spoken(host: str) -> str:
     return "localhost" if host in {"0.0.0.0", "127.0.0.1", "::"} else host  # noqa: S104
-

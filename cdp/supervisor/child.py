@@ -63,7 +63,8 @@ class Child:
             self.falls = 1 if now - self._started > _STEADY_SECONDS else self.falls + 1
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self.falls - 1))
             self._again = now + pause
-            return f"{self.program.name} ended with {_ending(self.process.returncode)}; starting it again in {pause:g} s"
+            ending = _ending(self.process.returncode)
+            return f"{self.program.name} ended with {ending}; starting it again in {pause:g} s"
         if now >= self._again:
             self.start()
             return f"{self.program.name} runs again as process {self.pid}"

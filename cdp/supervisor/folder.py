@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -57,7 +58,9 @@ class DataFolder:
             lock.seek(0)
             holder = lock.read().strip() or "another process"
             lock.close()
-            raise AlreadyRunning(f"{self.path} is in use by {holder}. Stop it first, or choose another folder with --data.") from None
+            raise AlreadyRunning(
+                f"{self.path} is in use by {holder}. Stop it first, or choose another folder with --data."
+            ) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()}")
         lock.flush()
@@ -102,10 +105,8 @@ class DataFolder:
 
 def signal_group(pid: int, number: int) -> None:
     """Signal a child and everything it started; each child leads a process group of its own."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def _present(processes: Mapping[str, int]) -> dict[str, Seen]:
@@ -121,8 +122,8 @@ def _present(processes: Mapping[str, int]) -> dict[str, Seen]:
 def _group_alive(leader: Seen) -> bool:
     """Tell whether the leader or a member of its group still runs.
 
-    A group outlives its leader, and while it lives its number is given to nobody else; but once both are gone the number may
-    come back as another's, so a group counts as ours only when its members are not older than our leader was.
+    A group outlives its leader, and while it lives its number is given to nobody else; but once both are gone the
+    number may come back as another's, so a group counts as ours only when its members are no older than our leader.
     """
     if leader.alive():
         return True

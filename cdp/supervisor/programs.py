@@ -17,8 +17,9 @@ def web(*, host: str, port: int) -> Program:
     """Two processes with one blocking thread each: more threads only wait for each other in the interpreter's lock."""
     command = (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "2", "--blocking-threads", "1", "--no-ws", "--respawn-failed-workers", "--respawn-interval", "0.5"),
-        *("--workers-kill-timeout", "5", "--log-level", "warning", "cdp.wsgi:application"),
+        *("--workers", "2", "--blocking-threads", "1", "--no-ws", "--respawn-failed-workers"),
+        *("--respawn-interval", "0.5", "--workers-kill-timeout", "5", "--log-level", "warning"),
+        "cdp.wsgi:application",
     )
     return Program("web", command, grace=10)
 

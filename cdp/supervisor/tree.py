@@ -123,7 +123,7 @@ def choose_port(host: str, port: int) -> int:
         try:
             probe.bind((host, port))
         except OSError:
-            raise StartFailed(f"Port {port} on {host} is taken. Choose another with --port, or --port 0 for any free one.") from None
+            raise StartFailed(f"Port {port} on {host} is taken. Choose another; --port 0 takes any free one.") from None
         return int(probe.getsockname()[1])
 
 
@@ -133,4 +133,5 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def to_stderr(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()

@@ -32,7 +32,7 @@ def add_arguments(parser: CommandParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=8000, help="port of the web server; 0 takes any free one")
     parser.add_argument("--data", metavar="DIR", help="folder for everything that is kept (default: var/)")
-    parser.add_argument("--json", action="store_true", help="print one line of JSON on stdout once ready; words go to stderr")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON once ready; words go to stderr")
 
 
 def wish(options: dict[str, Any], **changes: str) -> Wish:
@@ -43,8 +43,8 @@ def wish(options: dict[str, Any], **changes: str) -> Wish:
 def announce(command: BaseCommand, running: Product, *, as_json: bool) -> None:
     """Say where the product is and how to get in."""
     if as_json:
-        facts = {"base_url": running.base_url, "admin_url": f"{running.base_url}/admin/", **running.credentials.as_json()}
-        command.stdout.write(json.dumps(facts))
+        addresses = {"base_url": running.base_url, "admin_url": f"{running.base_url}/admin/"}
+        command.stdout.write(json.dumps(addresses | running.credentials.as_json()))
         command.stdout.flush()
         return
     for line in _lines(running):
@@ -61,7 +61,7 @@ def _lines(running: Product) -> list[str]:
         f"  Write key    {credentials.write_key}",
         f"  Read key     {credentials.read_key}",
         f"  Compliance   {credentials.compliance_key}",
-        f"  (kept in {running.tree.folder.path / 'workspace.json'}, readable by you alone; delete it once you have noted them)",
+        f"  (kept in {running.tree.folder.path / 'workspace.json'} for you alone; delete it once you have noted them)",
         "",
         "  Ctrl-C stops everything.",
     ]
