@@ -1,0 +1,43 @@
+"""What READ_GATES are given and what they answer. They decide from the card already read and never query."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One reading of one person: `fields` are those asked for ("traits.email", "segments"), `card` the sections."""
+
+    profile_id: int
+    purpose: str
+    fields: frozenset[str]
+    card: Mapping[str, Any]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """A field that is not told: "traits.<name>", a whole part such as "segments", or "*" for everything."""
+
+    field: str
+    reason: str
+    code: str
+
+
+Gate = Callable[[Read], tuple[Withheld, ...]]
+
+
+@cache
+def _load(paths: tuple[str, ...]) -> tuple[Gate, ...]:
+    return tuple(import_string(path) for path in paths)
+
+
+def withhold(read: Read) -> tuple[Withheld, ...]:
+    """Ask every gate in the order of settings what must not be told."""
+    return tuple(withheld for gate in _load(tuple(settings.READ_GATES)) for withheld in gate(read))

@@ -1,0 +1,1 @@
+"""Who is who: `canonical` spells identifiers, `matching` groups them (both pure), `resolve` applies the grouping."""
