@@ -1,0 +1,89 @@
+"""The relations as tables of a DuckDB connection, filled from plain people: a second engine to keep the first honest.
+
+Postgres parses JSON inside the statement. Here Python does (`values.typed`), so that the two ways of parsing are compared
+as well.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Any, Protocol
+
+from profiles.facts.people import Event, Person
+from profiles.facts.relations import PropertyColumn, Reading, TraitColumn, dtype
+from profiles.facts.values import Json, typed
+
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "decimal(38, 9)": "DECIMAL(38, 9)",
+    "boolean": "BOOLEAN",
+    "timestamp('UTC')": "TIMESTAMPTZ",
+}
+
+
+class Connection(Protocol):
+    def execute(self, query: str, parameters: Any = ...) -> Any: ...
+
+    def executemany(self, query: str, parameters: Any = ...) -> Any: ...
+
+
+def write(
+    *,
+    connection: Connection,
+    reading: Reading,
+    people: Mapping[int, Person],
+    extras: Mapping[int, Mapping[str, Any]],
+    now: datetime,
+    zone: tzinfo,
+) -> None:
+    """Create `scope`, `people` and `events`. `extras` holds the extra columns' values per person."""
+    columns = [(column.name, _sql_type(column)) for column in reading.traits]
+    columns += [(extra.name, _SQL_TYPES[dtype(extra.type)]) for extra in reading.extras]
+    _table(connection, "scope", [("profile_id", "BIGINT"), ("now", "TIMESTAMPTZ")], [(id_, now) for id_ in people])
+    _table(
+        connection,
+        "people",
+        [("profile_id", "BIGINT"), *columns],
+        [
+            (
+                id_,
+                *(_value(person.traits.get(column.trait), column, zone) for column in reading.traits),
+                *(extras.get(id_, {}).get(extra.name) for extra in reading.extras),
+            )
+            for id_, person in people.items()
+        ],
+    )
+    _table(
+        connection,
+        "events",
+        [("profile_id", "BIGINT"), ("name", "VARCHAR"), ("ts", "TIMESTAMPTZ"), ("event_id", "BIGINT")]
+        + [(column.name, _sql_type(column)) for column in reading.properties],
+        [
+            (id_, event.name, event.ts, event.event_id, *_properties(event, reading.properties, zone))
+            for id_, person in people.items()
+            for event in person.events
+        ],
+    )
+
+
+def _table(connection: Connection, name: str, columns: Sequence[tuple[str, str]], rows: Sequence[tuple]) -> None:
+    declared = ", ".join(f'"{column}" {kind}' for column, kind in columns)
+    connection.execute(f"CREATE OR REPLACE TABLE {name} ({declared})")
+    if rows:
+        slots = ", ".join("?" for _ in columns)
+        connection.executemany(f"INSERT INTO {name} VALUES ({slots})", rows)
+
+
+def _properties(event: Event, columns: Iterable[PropertyColumn], zone: tzinfo) -> Iterable[Any]:
+    for column in columns:
+        if column.event == event.name:
+            yield _value(event.properties.get(column.property), column, zone)
+        else:
+            yield None
+
+
+def _value(raw: Json, column: TraitColumn | PropertyColumn, zone: tzinfo) -> Any:
+    return raw is not None if column.presence else typed(raw, column.type, zone=zone)
+
+
+def _sql_type(column: TraitColumn | PropertyColumn) -> str:
+    return "BOOLEAN" if column.presence else _SQL_TYPES[dtype(column.type)]
