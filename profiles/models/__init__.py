@@ -13,7 +13,7 @@ from profiles.models.origin import Origin
 from profiles.models.profile import Profile
 from profiles.models.property_definition import PropertyDefinition
 from profiles.models.rejected_event import RejectedEvent
-from profiles.models.sighting import Sighting, SightingKind
+from profiles.models.sighting import Sighting
 from profiles.models.source import Source, SourceKind
 from profiles.models.touched import Cause, Touched
 from profiles.models.trait import Trait
@@ -43,7 +43,6 @@ __all__ = [
     "PropertyDefinition",
     "RejectedEvent",
     "Sighting",
-    "SightingKind",
     "Source",
     "SourceKind",
     "Touched",

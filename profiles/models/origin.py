@@ -11,6 +11,10 @@ class Origin(models.Model):
     id = models.BigIntegerField(primary_key=True)
     root_id = models.BigIntegerField(db_index=True)
     bucket = models.SmallIntegerField()
+    # Counted per origin, so that a person's figures stay exact when an origin changes hands.
+    event_count = models.BigIntegerField(default=0, db_default=0)
+    first_seen_at = models.DateTimeField(null=True)
+    last_seen_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "origin"

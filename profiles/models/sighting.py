@@ -1,9 +1,6 @@
 from django.db import models
 
-
-class SightingKind(models.IntegerChoices):
-    TOGETHER = 1  # a device with a user id or an e-mail address: evidence, the first user keeps the device
-    STATED = 2  # an e-mail address with a user id, or an alias: a statement, it always joins
+from profiles.models.link import LinkReason
 
 
 class Sighting(models.Model):
@@ -12,10 +9,10 @@ class Sighting(models.Model):
     Grouping is computed from these rows and nothing else, so the order in which events arrive cannot matter.
     """
 
-    pk = models.CompositePrimaryKey("origin_id", "with_origin_id", "kind")
-    origin_id = models.BigIntegerField()
+    pk = models.CompositePrimaryKey("origin_id", "with_origin_id")
+    origin_id = models.BigIntegerField()  # the device, the e-mail address or the previous id
     with_origin_id = models.BigIntegerField()
-    kind = models.SmallIntegerField(choices=SightingKind.choices)
+    reason = models.CharField(max_length=16, choices=LinkReason.choices)
     seen_at = models.DateTimeField()
     event_id = models.BigIntegerField()
 

@@ -16,7 +16,7 @@ class Touched(models.Model):
     """A person whose state may have changed, waiting for their lane. Written in the transaction of the change."""
 
     id = models.BigAutoField(primary_key=True)
-    lane = models.SmallIntegerField(db_index=True)
+    lane = models.SmallIntegerField()
     profile_id = models.BigIntegerField()
     keys = ArrayField(models.TextField())
     cause = models.TextField(choices=Cause.choices)
@@ -24,6 +24,7 @@ class Touched(models.Model):
 
     class Meta:
         db_table = "touched"
+        indexes = [models.Index(fields=["lane", "profile_id"])]
 
     def __str__(self) -> str:
         return f"{self.profile_id} by {self.cause}"

@@ -13,7 +13,7 @@ class TraitValue(models.Model):
     """Every value ever stated for a trait. Append-only: time travel and an undone merge refold these rows."""
 
     id = models.BigAutoField(primary_key=True)
-    origin_id = models.BigIntegerField(db_index=True)
+    origin_id = models.BigIntegerField()
     name = models.TextField()
     value = models.JSONField(null=True)
     method = models.SmallIntegerField(choices=TraitMethod.choices)
@@ -26,6 +26,18 @@ class TraitValue(models.Model):
 
     class Meta:
         db_table = "trait_value"
+        # The winner of a trait is the first entry of its origins here, however often the trait was stated.
+        indexes = [
+            models.Index(
+                "origin_id",
+                "name",
+                models.F("method").desc(),
+                models.F("source_priority").desc(),
+                models.F("observed_at").desc(),
+                models.F("event_id").desc(),
+                name="trait_value_winner",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
