@@ -1,4 +1,4 @@
-"""Tokens with which a person's own scripts act as that person. They carry no rights of their own: the roles are the person's."""
+"""Tokens with which a person's own scripts act as that person, with the roles that the person has and no others."""
 
 import hmac
 from datetime import datetime

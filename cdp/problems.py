@@ -1,6 +1,6 @@
 """Errors as the outside sees them: RFC 9457 problem+json, always with `code` for programs and `message` for people.
 
-`message` repeats `detail` because event SDKs read `code` and `message` from any JSON error and retry when they are absent.
+`message` repeats `detail` because event SDKs read `code` and `message` from any JSON error and retry without them.
 """
 
 from collections.abc import Iterator

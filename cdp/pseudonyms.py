@@ -1,7 +1,7 @@
-"""Keyed hashes of identifiers. Inside, everything joins on the profile id: a hash only finds a person, or names one outside.
+"""Keyed hashes of identifiers. Inside, everything joins on the profile id: a hash finds a person, or names one outside.
 
-Every key is derived from the root key (a file, never the database) for its domain alone, so two domains cannot be joined
-from outside and none tells anything about another.
+Every key is derived from the root key (a file, never the database) for its domain alone, so two domains cannot be
+joined from outside and none tells anything about another.
 """
 
 import base64

@@ -36,7 +36,7 @@ def create(
 def describe(*, head: GovernedHead, by: User, now: datetime, **fields: Any) -> None:
     """Change the head's name, description, owner or other descriptive fields. Raises NotAllowed."""
     _require(by, Role.AUTHOR, "describe")
-    governed, locked = _locked(head)
+    _, locked = _locked(head)
     for field, value in fields.items():
         setattr(locked, field, value)
         setattr(head, field, value)
@@ -83,7 +83,7 @@ def submit(*, version: GovernedVersion, by: User, now: datetime) -> None:
 def withdraw(*, version: GovernedVersion, by: User, now: datetime) -> None:
     """Give up a draft or a request for approval; the version stays as a record. Raises NotAllowed, WrongState."""
     _require(by, Role.AUTHOR, "withdraw")
-    governed, head = _locked(version.head)
+    _, head = _locked(version.head)
     _expect(version, State.DRAFT, State.REVIEW, step="withdrawn")
     version.state = State.WITHDRAWN
     version.save(update_fields=["state"])

@@ -5,7 +5,7 @@ forgotten admin form or SQL typed under the application's role do not pass throu
 triggers. What they hold, for every governed type:
 
 1. A version is born a draft, its author among `author_ids`, and it is never deleted.
-2. `author_ids` only grows. Number, head and birth do not change; content, hash and evidence do not change outside draft.
+2. `author_ids` only grows. Number, head and birth do not change; content, hash and evidence do not outside draft.
 3. Only these steps exist: draft -> review | withdrawn; review -> draft | live | rejected | withdrawn; live -> retired,
    and live -> superseded only as part of another version of the same head going live, in the same statement.
 4. review -> live needs an approve decision about this very content by somebody outside `author_ids`; rejected and
@@ -15,8 +15,8 @@ triggers. What they hold, for every governed type:
 6. `live_version` of the head follows the versions' state and cannot be pointed elsewhere.
 7. A change of the head reaches commit only with a history row that tells the same values and names its actor.
 
-What no trigger can hold: SQL under the application's role may claim somebody else's user id. Who may open such a session
-is the operator's decision, and the decision row stays.
+What no trigger can hold: SQL under the application's role may claim somebody else's user id. Who may open such a
+session is the operator's decision, and the decision row stays.
 """
 
 from typing import Any
@@ -86,7 +86,7 @@ BEGIN
     IF NEW.state = 'review' AND (NEW.submitted_by_id IS NULL OR NEW.submitted_by_id <> ALL (NEW.author_ids)) THEN
         RAISE EXCEPTION 'whoever submits a version is one of its authors' USING ERRCODE = 'check_violation';
     END IF;
-    -- Depth 1 is a statement from outside; below it, it is the newcomer's own step to live (at the end of this function).
+    -- Depth 1 is a statement from outside; deeper, it is the newcomer's own step to live (the end of this function).
     IF NEW.state = 'superseded' AND pg_trigger_depth() < 2 THEN
         RAISE EXCEPTION 'a version is superseded only by another going live' USING ERRCODE = 'check_violation';
     END IF;
@@ -102,8 +102,8 @@ BEGIN
             AND ($2 <> ''approve'' OR decided_by_id <> ALL ($4)))', decisions)
             INTO stored USING NEW.id, needed, NEW.content_hash, NEW.author_ids;
         IF NOT stored THEN
-            RAISE EXCEPTION '% needs a stored decision (%) on this content by somebody who may take it', NEW.state, needed
-                USING ERRCODE = 'check_violation';
+            RAISE EXCEPTION '% needs a stored decision (%) on this content by somebody who may take it',
+                NEW.state, needed USING ERRCODE = 'check_violation';
         END IF;
     END IF;
     IF NEW.state = 'live' THEN
@@ -224,8 +224,10 @@ class GuardVersions(migrations.RunSQL):
             CREATE CONSTRAINT TRIGGER {head_table}_actor AFTER INSERT OR UPDATE ON {head_table}
                 DEFERRABLE INITIALLY DEFERRED
                 FOR EACH ROW EXECUTE FUNCTION cdp_head_change_has_an_actor('{history_table}');""",
-            reverse_sql=f"""DROP TRIGGER {head_table}_actor ON {head_table}; DROP TRIGGER {head_table}_guard ON {head_table};
-            DROP TRIGGER {version_table}_live ON {version_table}; DROP TRIGGER {version_table}_guard ON {version_table};
+            reverse_sql=f"""DROP TRIGGER {head_table}_actor ON {head_table};
+            DROP TRIGGER {head_table}_guard ON {head_table};
+            DROP TRIGGER {version_table}_live ON {version_table};
+            DROP TRIGGER {version_table}_guard ON {version_table};
             DROP TRIGGER {decision_table}_guard ON {decision_table};
             ALTER TABLE {decision_table} DROP CONSTRAINT {decision_table}_four_eyes,
                 DROP CONSTRAINT {decision_table}_says_why, DROP CONSTRAINT {decision_table}_known;
