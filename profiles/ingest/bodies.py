@@ -97,8 +97,7 @@ def _open_batch(plain: bytes) -> OpenedBody:
         raise BodyRefused(400, "invalid_batch", "batch: an object with a list of events is needed here.") from None
     except DecodeError as error:
         batch = _second_reading(plain, error)
-    key = _written(batch.writeKey) or (_key_inside(batch.batch[0]) if batch.batch else "")
-    return OpenedBody(batch.batch, key, batch.sentAt, batch.context)
+    return OpenedBody(batch.batch, _written(batch.writeKey), batch.sentAt, batch.context)
 
 
 def _open_single(plain: bytes) -> OpenedBody:
@@ -145,7 +144,8 @@ def _written(key: Raw) -> str:
         return ""
 
 
-def _key_inside(event: Raw) -> str:
+def key_inside(event: Raw) -> str:
+    """Return the write key that an event carries itself, as those of browser batches do."""
     try:
         return _written(_single.decode(event).writeKey)
     except (DecodeError, UnicodeDecodeError, RecursionError):

@@ -18,6 +18,7 @@ from profiles.ingest.incoming import (
     MAX_EVENT_NAME,
     MAX_ID,
     MAX_MESSAGE_ID,
+    MAX_PAYLOAD_BYTES,
     MAX_PROPERTIES,
     NUMBER_LIMIT,
     IncomingEvent,
@@ -104,31 +105,45 @@ def events(row: StoredRequest) -> list[IncomingEvent | Rejected]:
         opened = open_body(inflate(bytes(row.body)), route=row.route)
     except BodyRefused as refused:
         # The door has opened this body: only a nesting close to the interpreter's own limit can fail here.
-        unread = EventRefused(refused.code, "", refused.message)
-        return [_rejected(position, b"", unread) for position in range(row.event_count)]
-    sent = [bytes(raw) for raw in opened.events]
+        return [Rejected(position, "", refused.code, "", refused.message, b"") for position in range(row.event_count)]
     try:
         shared = _shared(opened)
     except EventRefused as refused:
-        return [_rejected(position, plain, refused) for position, plain in enumerate(sent)]
-    return [_one(row, position, plain, shared) for position, plain in enumerate(sent)]
+        return [_rejected(row, position, opened, refused) for position in range(len(opened.events))]
+    return [_one(row, position, opened, shared) for position in range(len(opened.events))]
 
 
-def _one(row: StoredRequest, position: int, plain: bytes, shared: _Shared) -> IncomingEvent | Rejected:
+def alone(row: StoredRequest, position: int) -> bytes:
+    """Return one event of a stored request as the body of a batch that holds nothing else, to record or to replay."""
+    return _alone(row, position, open_body(inflate(bytes(row.body)), route=row.route))
+
+
+def _alone(row: StoredRequest, position: int, opened: OpenedBody) -> bytes:
+    plain = bytes(opened.events[position])
+    if row.route != BATCH:
+        # The path said what kind of event it is. Written last, it is the one that counts among two keys of that name.
+        inside = plain.strip()[:-1]
+        comma = b"" if inside.strip() == b"{" else b","
+        plain = b'%s%s"type":"%s"}' % (inside, comma, row.route.encode())
+    sent_at, context = bytes(opened.sent_at), bytes(opened.context)
+    return b'{"batch":[%s],"sentAt":%s,"context":%s}' % (plain, sent_at, context)
+
+
+def _one(row: StoredRequest, position: int, opened: OpenedBody, shared: _Shared) -> IncomingEvent | Rejected:
     try:
-        return _incoming(row, position, plain, shared)
+        return _incoming(row, position, bytes(opened.events[position]), shared)
     except EventRefused as refused:
-        return _rejected(position, plain, refused)
+        return _rejected(row, position, opened, refused)
 
 
-def _rejected(position: int, plain: bytes, refused: EventRefused) -> Rejected:
+def _rejected(row: StoredRequest, position: int, opened: OpenedBody, refused: EventRefused) -> Rejected:
     return Rejected(
         position=position,
-        message_id=faults.message_id(plain),
+        message_id=faults.message_id(bytes(opened.events[position])),
         code=refused.code,
         field=refused.field,
         reason=refused.reason,
-        payload=plain[:MAX_EVENT_BYTES],
+        payload=_alone(row, position, opened)[:MAX_PAYLOAD_BYTES],
     )
 
 

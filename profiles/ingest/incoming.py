@@ -8,6 +8,7 @@ from msgspec import Struct
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_EVENT_BYTES = 32 * 1024
+MAX_PAYLOAD_BYTES = 2 * MAX_EVENT_BYTES  # what is kept of a refused event
 MAX_EVENTS = 2_500
 MAX_DEPTH = 32
 MAX_PROPERTIES = 300
@@ -86,7 +87,7 @@ class IncomingEvent(Struct, frozen=True):
 
 
 class Rejected(Struct, frozen=True):
-    """One event that is refused: `payload` is its own bytes as JSON, cut at the event limit."""
+    """One event that is refused; `payload` is a batch of this event alone, cut short when it is very large."""
 
     position: int
     message_id: str
