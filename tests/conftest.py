@@ -8,12 +8,18 @@ from pathlib import Path
 
 DATA_DIR = Path(tempfile.mkdtemp(prefix="cdp-test-"))
 os.environ["CDP_DATA_DIR"] = str(DATA_DIR)
+# Named here and not in pyproject.toml: pytest-django would read the settings before this folder is known.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
 os.environ.setdefault("CDP_REQUIRE_OTP", "0")
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
 DATA_DIR.chmod(0o755)  # as root the servers run as somebody else, who must reach it
 
+import django  # noqa: E402
 import pytest  # noqa: E402
+
+django.setup()
+
 from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
