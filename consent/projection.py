@@ -1,0 +1,221 @@
+"""Where everybody stands, kept beside the ledger: `consent_state`, the card's section, and the lanes' attention.
+
+All of it is computed from the entries of all origins that belong to a person, under a lock on that person, and never
+edited: a repeat, a merge or a late entry computes it again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from consent import evidence, section
+from consent.decisions import NOWHERE, Act, Assurance, Operation, Standing, stand
+from consent.models import ConsentState
+from profiles import card, lanes
+from profiles.models import Cause, Origin
+
+SECTION = "consent"
+
+#: person -> purpose -> where they stand
+Standings = Mapping[int, Mapping[str, Standing]]
+
+
+def lock_people(origin_ids: Iterable[int], *, now: datetime) -> tuple[dict[int, evidence.Subject], dict[int, int]]:
+    """Lock everybody whom the origins belong to; return the origins' keys, and origin -> person.
+
+    A merge may commit while we wait for its lock, so who an origin belongs to is read again under the lock.
+    """
+    wanted = set(origin_ids)
+    roots = roots_of(wanted)
+    subjects: dict[int, evidence.Subject] = {}
+    while missing := (wanted | set(roots.values())) - subjects.keys():
+        subjects |= evidence.lock(missing, now=now)
+        roots = roots_of(wanted)
+    return subjects, roots
+
+
+def roots_of(origin_ids: Iterable[int]) -> dict[int, int]:
+    wanted = list(origin_ids)
+    known = dict(Origin.objects.filter(id__in=wanted).values_list("id", "root_id"))
+    return {origin_id: known.get(origin_id, origin_id) for origin_id in wanted}
+
+
+def root_of(origin_id: int) -> int:
+    return roots_of([origin_id])[origin_id]
+
+
+def acts_of(profile_ids: Iterable[int], purposes: Iterable[str] | None = None) -> dict[int, dict[str, list[Act]]]:
+    """Return every act of the people, by person and purpose: all entries of all their origins."""
+    wanted = None if purposes is None else sorted(purposes)
+    found: dict[int, dict[str, list[Act]]] = defaultdict(lambda: defaultdict(list))
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTS, {"people": sorted(profile_ids), "purposes": wanted})
+        for root, purpose, entry, digest, operation, occurred_at, assurance, until, supersedes in cursor:
+            act = Act(
+                purpose=purpose,
+                entry=entry,
+                hash=bytes(digest),
+                operation=Operation(operation),
+                occurred_at=occurred_at,
+                assurance=Assurance(assurance),
+                until=until,
+                supersedes=bytes(supersedes) if supersedes is not None else None,
+            )
+            found[root][purpose].append(act)
+    return found
+
+
+def refresh(*, profile_ids: Iterable[int], purposes: Iterable[str] | None, now: datetime) -> frozenset[int]:
+    """Compute where locked people stand, write what changed with their cards, touch them; return who changed.
+
+    `purposes` may narrow it to what new entries are about; None computes everything, and drops what no longer holds.
+    """
+    people = sorted(set(profile_ids))
+    found = acts_of(people, purposes)
+    standings = {
+        (person, purpose): stand(acts) for person, by_purpose in found.items() for purpose, acts in by_purpose.items()
+    }
+    changed = _write(standings)
+    if purposes is None:
+        changed |= _drop_all_but(people, standings.keys())
+    if changed:
+        write_cards({person for person, _ in changed}, now=now)
+        _touch(changed)
+    return frozenset(person for person, _ in changed)
+
+
+def write_cards(profile_ids: Iterable[int], *, now: datetime) -> None:
+    """Write the section of the people's cards from where they stand."""
+    wanted = sorted(profile_ids)
+    known = standings_of(wanted)
+    card.write_section(
+        SECTION,
+        [
+            (person, section.body(known.get(person, {}), now=now), section.until(known.get(person, {}), now=now))
+            for person in wanted
+        ],
+    )
+
+
+def standings_of(profile_ids: Sequence[int]) -> Standings:
+    """Return where the people stand, from the projection."""
+    known: dict[int, dict[str, Standing]] = defaultdict(dict)
+    for state in ConsentState.objects.filter(profile_id__in=profile_ids):
+        known[state.profile_id][state.purpose] = _standing(state)
+    return known
+
+
+def standing_of(profile_id: int, purpose: str) -> Standing:
+    return standings_of([profile_id]).get(profile_id, {}).get(purpose, NOWHERE)
+
+
+def touch_purpose(*, purpose: str) -> None:
+    """Have everybody looked at again who stands somewhere on a purpose: its terms changed."""
+    people = ConsentState.objects.filter(purpose=purpose).values_list("profile_id", flat=True)
+    lanes.touch(people.iterator(chunk_size=10_000), {key_of(purpose)}, Cause.VERSION)
+
+
+def key_of(purpose: str) -> str:
+    return f"consent:{purpose}"
+
+
+# `unnest` of two arrays pairs each purpose with its own end.
+_ACTS = """
+SELECT o.root_id, p.purpose, e.seq, e.hash, e.operation, e.occurred_at, e.assurance, p.until, e.supersedes
+  FROM origin o JOIN consent_entry e ON e.origin_id = o.id
+ CROSS JOIN LATERAL unnest(e.purposes, e.untils) AS p (purpose, until)
+ WHERE o.root_id = ANY (%(people)s) AND (%(purposes)s::text[] IS NULL OR p.purpose = ANY (%(purposes)s))
+"""
+
+_COLUMNS = (
+    "operation", "granted", "since", "until", "entry_id", "assurance",
+    "assured_operation", "assured_granted", "assured_since", "assured_until", "assured_entry_id",
+)  # fmt: skip
+_UPSERT = f"""
+INSERT INTO consent_state AS known (profile_id, purpose, {", ".join(_COLUMNS)})
+SELECT profile_id, purpose, {", ".join(_COLUMNS)} FROM jsonb_populate_recordset(NULL::consent_state, %s)
+ ORDER BY profile_id, purpose
+    ON CONFLICT (profile_id, purpose) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
+ WHERE (known.entry_id, known.assured_entry_id) IS DISTINCT FROM (excluded.entry_id, excluded.assured_entry_id)
+RETURNING profile_id, purpose
+"""
+
+
+def _write(standings: Mapping[tuple[int, str], Standing]) -> set[tuple[int, str]]:
+    rows = [_row(person, purpose, standing) for (person, purpose), standing in standings.items() if standing.act]
+    if not rows:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, [orjson.dumps(rows).decode()])
+        return set(cursor.fetchall())
+
+
+def _row(person: int, purpose: str, standing: Standing) -> dict[str, Any]:
+    act, assured = standing.act, standing.assured
+    assert act is not None
+    return {
+        "profile_id": person,
+        "purpose": purpose,
+        "operation": act.operation,
+        "granted": act.operation is Operation.GRANT,
+        "since": act.occurred_at,
+        "until": act.until,
+        "entry_id": act.entry,
+        "assurance": act.assurance,
+        "assured_operation": assured.operation if assured else None,
+        "assured_granted": assured.operation is Operation.GRANT if assured else None,
+        "assured_since": assured.occurred_at if assured else None,
+        "assured_until": assured.until if assured else None,
+        "assured_entry_id": assured.entry if assured else None,
+    }
+
+
+def _standing(state: ConsentState) -> Standing:
+    act = Act(
+        purpose=state.purpose,
+        entry=state.entry_id,
+        hash=b"",
+        operation=Operation(state.operation),
+        occurred_at=state.since,
+        assurance=Assurance(state.assurance),
+        until=state.until,
+    )
+    if state.assured_entry_id is None or state.assured_since is None:
+        return Standing(act=act, assured=None)
+    assured = Act(
+        purpose=state.purpose,
+        entry=state.assured_entry_id,
+        hash=b"",
+        operation=Operation(state.assured_operation),
+        occurred_at=state.assured_since,
+        assurance=Assurance.SERVER,
+        until=state.assured_until,
+    )
+    return Standing(act=act, assured=assured)
+
+
+def _drop_all_but(people: Sequence[int], kept: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Drop states that rest on no entry any more: an origin left the person."""
+    pairs = sorted(kept)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM consent_state WHERE profile_id = ANY(%s) AND (profile_id, purpose) NOT IN"
+            " (SELECT * FROM unnest(%s::bigint[], %s::text[])) RETURNING profile_id, purpose",
+            [people, [person for person, _ in pairs], [purpose for _, purpose in pairs]],
+        )
+        return set(cursor.fetchall())
+
+
+def _touch(changed: Iterable[tuple[int, str]]) -> None:
+    by_keys: dict[frozenset[str], list[int]] = defaultdict(list)
+    of_person: dict[int, set[str]] = defaultdict(set)
+    for person, purpose in changed:
+        of_person[person].add(key_of(purpose))
+    for person, keys in of_person.items():
+        by_keys[frozenset(keys)].append(person)
+    for keys, people in by_keys.items():
+        lanes.touch(people, keys, Cause.CONSENT)
