@@ -34,6 +34,7 @@ class ResolvedEvent(Struct, frozen=True):
     gpc: bool
     message_id: str
     consent: dict[str, Any] | None = None
+    anonymous_id: str | None = None  # the device, also where a user id names the person: their devices may disagree
 
 
 @dataclass(frozen=True, slots=True)
