@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from cdp import env
+from cdp.driver import choose_psycopg2
 from cdp.secret import read_or_create
+
+choose_psycopg2()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CDP_DATA_DIR = env.folder("CDP_DATA_DIR", BASE_DIR / "var")
@@ -192,11 +195,88 @@ WHITENOISE_AUTOREFRESH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 
+# -- the admin: its sidebar and dashboard; what a person may not see or what is not there is left out ------------------
+NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
+    ("", [("Overview", "admin:index", "space_dashboard")]),
+    (
+        "People",
+        [
+            ("People", "profiles.Profile", "group"),
+            ("Merges", "profiles.Merge", "merge"),
+        ],
+    ),
+    (
+        "Segments",
+        [
+            ("Segments", "segments.Segment", "filter_alt"),
+        ],
+    ),
+    (
+        "Consent",
+        [
+            ("Consent log", "consent.Entry", "fact_check"),
+            ("Purposes", "consent.Purpose", "flag"),
+            ("Notices", "consent.Notice", "article"),
+        ],
+    ),
+    (
+        "Sources and events",
+        [
+            ("Sources", "profiles.Source", "sensors"),
+            ("Requests", "profiles.InboxRow", "inbox"),
+            ("Rejected events", "profiles.RejectedEvent", "block"),
+            ("Events", "profiles.EventDefinition", "bolt"),
+            ("Traits", "profiles.TraitDefinition", "sell"),
+        ],
+    ),
+    (
+        "Platform",
+        [
+            ("API keys", "cdp.ApiKey", "key"),
+            ("Users", "cdp.User", "manage_accounts"),
+            ("Access records", "cdp.AccessRecord", "visibility"),
+            ("Jobs", "cdp.Job", "pending_actions"),
+            ("API reference", "docs", "api"),
+        ],
+    ),
+]
+DASHBOARD_PANELS: list[str] = [
+    "profiles.dashboard.people",
+    "profiles.dashboard.last_hour",
+    "profiles.dashboard.traffic",
+    "profiles.dashboard.accounting",
+    "cdp.dashboard.waiting",
+    "profiles.dashboard.rejections",
+]
 UNFOLD = {
     "SITE_TITLE": "Customer data platform",
-    "SITE_HEADER": "Customer data platform",
+    "SITE_HEADER": CDP_WORKSPACE_NAME,
+    "SITE_SUBHEADER": "Customer data platform",
+    "SITE_ICON": f"/{STATIC_URL.strip('/')}/cdp/mark.svg",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"/{STATIC_URL.strip('/')}/cdp/mark.svg"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "DASHBOARD_CALLBACK": "cdp.dashboard.dashboard",
+    "STYLES": [f"/{STATIC_URL.strip('/')}/cdp/admin.css"],
+    "SCRIPTS": [f"/{STATIC_URL.strip('/')}/cdp/admin.js"],
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "cdp.navigation.sidebar"},
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97.6% .012 213)",
+            "100": "oklch(94.6% .026 213)",
+            "200": "oklch(89.5% .05 214)",
+            "300": "oklch(82% .078 215)",
+            "400": "oklch(74% .1 217)",
+            "500": "oklch(62% .1 220)",
+            "600": "oklch(48.5% .083 221)",
+            "700": "oklch(42.5% .073 223)",
+            "800": "oklch(37% .06 225)",
+            "900": "oklch(31% .05 227)",
+            "950": "oklch(24% .042 228)",
+        },
+    },
 }
 
 LOGGING = {

@@ -100,7 +100,8 @@ SEARCHES = ("rain jacket", "boots", "tent", "merino", "day pack", "poles")
 PLANS = ("free", "plus", "club")
 # fmt: off
 GIVEN_NAMES = (
-    "Alma", "Anton", "Bela", "Clara", "David", "Elif", "Emil", "Femke", "Greta", "Hugo", "Ida", "Ilse", "Jonas", "Karim",
-    "Lea", "Louis", "Mara", "Milan", "Nina", "Noor", "Oskar", "Paula", "Rafael", "Sofia", "Theo", "Uma", "Viktor", "Yara",
+    "Alma", "Anton", "Bela", "Clara", "David", "Elif", "Emil", "Femke", "Greta", "Hugo", "Ida", "Ilse", "Jonas",
+    "Karim", "Lea", "Louis", "Mara", "Milan", "Nina", "Noor", "Oskar", "Paula", "Rafael", "Sofia", "Theo", "Uma",
+    "Viktor", "Yara",
 )
 # fmt: on

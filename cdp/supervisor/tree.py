@@ -129,7 +129,7 @@ def choose_port(host: str, port: int) -> int:
 
 def environment(**changes: str) -> dict[str, str]:
     """Return the environment for a child: ours, with unbuffered output and `changes`."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "cdp.settings", **changes}
+    return {"DJANGO_SETTINGS_MODULE": "cdp.settings", **os.environ, "PYTHONUNBUFFERED": "1", **changes}
 
 
 def to_stderr(sentence: str) -> None:
