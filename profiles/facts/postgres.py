@@ -9,11 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import ibis.expr.types as ir
+import sqlglot.expressions as sge
+from ibis.backends.sql.compilers import PostgresCompiler
+
 from profiles.facts.relations import History, PropertyColumn, Reading, TraitColumn
 from profiles.facts.values import DATETIME_PATTERN, FINER_THAN_MICROSECONDS, ZONED_PATTERN, ValueType
 
 IDS = "%(ids)s::bigint[]"
 NOW = "%(now)s::timestamptz"
+_COMPILER = PostgresCompiler()
 _DAY = 86_400
 # Names are read in groups of like reach: one rule over all history must not drag years of page views along with it.
 _REACHES = (_DAY, 40 * _DAY, 400 * _DAY)
@@ -25,6 +30,18 @@ def statement(*, reading: Reading, body: str, zone: str) -> str:
     if reading.histories:
         ctes.append(_events(reading, zone))
     return "WITH " + ",\n".join(ctes) + "\n" + escaped(body)
+
+
+def rendered(expression: ir.Table) -> str:
+    """An expression over the relations as Postgres SQL, each inner select fenced off with OFFSET 0.
+
+    Postgres would otherwise put the columns of one stage into every place of the next that uses them.
+    """
+    tree = _COMPILER.to_sqlglot(expression)
+    for inner in tree.find_all(sge.Subquery):
+        if isinstance(inner.this, sge.Select):
+            inner.this.offset(0, copy=False)
+    return tree.sql(dialect="postgres")
 
 
 def escaped(sql: str) -> str:

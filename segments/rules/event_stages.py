@@ -1,0 +1,191 @@
+"""The stages over events: from events to one row per person with what every event leaf needs. See `compiler`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from functools import reduce
+from operator import and_
+
+import ibis
+import ibis.expr.types as ir
+
+from profiles.facts.measures import Measure, in_period, moment, since
+from profiles.facts.relations import Relations
+from profiles.facts.values import ValueType, instant
+from segments.rules.conditions import measured, where
+from segments.rules.due import NEVER, Timed
+from segments.rules.nodes import EventLeaf, Period, PropertyLeaf, Within
+from segments.rules.reads import property_column, sum_column
+from segments.rules.vocabulary import Catalogue
+from segments.rules.walks import Walk, series_of, walk_of
+
+_SOONEST = "soonest"
+
+
+@dataclass(frozen=True, slots=True)
+class EventStages:
+    """The distinct event leaves of a part, each with its series' number and its walk."""
+
+    tables: Relations
+    leaves: tuple[EventLeaf, ...]
+    catalogue: Catalogue
+    zone: tzinfo
+
+    def totals(self) -> ir.Table:
+        """One row per person who has any of the events: totals, newest moments and turning points."""
+        table = self._matched()
+        if any(walk.needs_order for _, walk in self._walks()):
+            table = self._walked(table)
+        columns: dict[str, ir.Scalar] = {_SOONEST: table.ts.min(where=table.future)}
+        for series, number in self._series().items():
+            columns[_total(number)] = _measured_total(table, series, number)
+        for leaf, walk in self._walks():
+            columns |= self._turning_points(table, leaf, walk)
+        return table.group_by("profile_id").aggregate(**columns)
+
+    def timed(self, table: ir.Table, leaf: EventLeaf) -> tuple[Timed, ir.NumericColumn]:
+        """A leaf's value and due, and the measure observed, from the row with the totals (all NULL = no events)."""
+        whole = leaf.measure is Measure.COUNT
+        total = table[_total(self._number(leaf))].fill_null(0)
+        value = measured(total, leaf.test, whole=whole)
+        turns = table[_SOONEST].fill_null(moment(NEVER))
+        walk = walk_of(leaf)
+        if walk is not None:
+            left = ibis.interval(seconds=walk.seconds)
+            turns = ibis.least(turns, (self._turning_point(table, leaf, walk, total, value) + left).fill_null(moment(NEVER)))
+        return Timed(value, turns), total
+
+    def _clocks(self) -> ir.Table:
+        scope = self.tables.scope
+        starts = {_start(seconds): since(now=scope.now, seconds=seconds) for seconds in self._spans()}
+        return scope.select(clock_id=scope.profile_id, now=scope.now, **starts)
+
+    def _matched(self) -> ir.Table:
+        clocks = self._clocks()
+        table = self.tables.events.inner_join(clocks, self.tables.events.profile_id == clocks.clock_id)
+        columns = {"profile_id": table.profile_id, "ts": table.ts, "future": table.ts > table.now}
+        for seconds in sorted({walk.seconds for _, walk in self._walks() if walk.needs_order}):
+            columns[_inside(seconds)] = (table.ts > table[_start(seconds)]) & (table.ts <= table.now)
+        for series, number in self._series().items():
+            matches = self._matches(table, series)
+            if series.measure is Measure.SUM:
+                columns[_amount(number)] = matches.ifelse(table[sum_column(series).name], ibis.null())
+            else:
+                columns[_match(number)] = matches
+        return table.select(**columns)
+
+    def _matches(self, table: ir.Table, series: EventLeaf) -> ir.BooleanColumn:
+        """Whether an event belongs to the series now. The cheapest conditions first: engines stop at the first false."""
+        conditions = [table.name == series.event, table.ts <= table.now]
+        match series.window:
+            case Within():
+                conditions.append(table.ts > table[_start(series.window.seconds)])
+            case Period(start, end):
+                first, last = (text and instant(text, zone=self.zone) for text in (start, end))
+                conditions.append(in_period(ts=table.ts, start=first or None, end=last or None))
+        if series.where is not None:
+
+            def column_of(leaf: PropertyLeaf) -> tuple[ir.Column, ValueType]:
+                column = property_column(series.event, leaf, catalogue=self.catalogue)
+                return table[column.name], column.type
+
+            conditions.append(where(series.where, column_of=column_of, ts=table.ts, zone=self.zone))
+        return reduce(and_, conditions)
+
+    def _walked(self, table: ir.Table) -> ir.Table:
+        """Beside each event what the strictly newer ones of each series come to, right on the first of equal moments."""
+        newer = ibis.window(group_by=table.profile_id, order_by=table.ts.desc(), rows=(None, 0))
+        columns: dict[str, ir.Column] = {"first": (table.ts.lag().over(newer) != table.ts).fill_null(True)}
+        for series, number in self._series_in_order().items():
+            if series.measure is Measure.SUM:
+                own = table[_amount(number)].fill_null(0)
+                columns[_newer(number)] = own.sum().over(newer) - own
+            else:
+                own = table[_match(number)]
+                columns[_newer(number)] = table.count(where=own).over(newer) - own.fill_null(False).ifelse(1, 0)
+        return table.mutate(**columns)
+
+    def _turning_points(self, table: ir.Table, leaf: EventLeaf, walk: Walk) -> dict[str, ir.Scalar]:
+        number = self._number(leaf)
+        if walk.to_newest:
+            return {_newest(number): table.ts.max(where=table[_match(number)])}
+        reached = table[_inside(walk.seconds)] & table.first
+        newer = table[_newer(number)]
+        if walk.rank is not None:
+            return {_rank(number, walk.rank): table.ts.min(where=reached & (newer < walk.rank))}
+        holds = measured(newer, leaf.test, whole=leaf.measure is Measure.COUNT)
+        true_name, false_name = self._truth_names(leaf)
+        return {true_name: table.ts.min(where=reached & holds), false_name: table.ts.min(where=reached & ~holds)}
+
+    def _turning_point(
+        self, table: ir.Table, leaf: EventLeaf, walk: Walk, total: ir.NumericColumn, value: ir.BooleanColumn
+    ) -> ir.TimestampColumn:
+        """The oldest event whose leaving changes the answer; NULL when there is none."""
+        number = self._number(leaf)
+        if walk.to_newest:
+            return table[_newest(number)]
+        if walk.rank is not None:
+            return (total >= walk.rank).ifelse(table[_rank(number, walk.rank)], ibis.null())
+        true_name, false_name = self._truth_names(leaf)
+        return value.ifelse(table[false_name], table[true_name])
+
+    def _truth_names(self, leaf: EventLeaf) -> tuple[str, str]:
+        place = self.leaves.index(leaf)
+        return f"turns_true_{place}", f"turns_false_{place}"
+
+    def _walks(self) -> list[tuple[EventLeaf, Walk]]:
+        return [(leaf, walk) for leaf in self.leaves if (walk := walk_of(leaf)) is not None]
+
+    def _series(self) -> dict[EventLeaf, int]:
+        numbered: dict[EventLeaf, int] = {}
+        for leaf in self.leaves:
+            numbered.setdefault(series_of(leaf), len(numbered))
+        return numbered
+
+    def _series_in_order(self) -> dict[EventLeaf, int]:
+        ordered = {series_of(leaf) for leaf, walk in self._walks() if walk.needs_order}
+        return {series: number for series, number in self._series().items() if series in ordered}
+
+    def _number(self, leaf: EventLeaf) -> int:
+        return self._series()[series_of(leaf)]
+
+    def _spans(self) -> Sequence[int]:
+        return sorted({leaf.window.seconds for leaf in self.leaves if isinstance(leaf.window, Within)})
+
+
+def _measured_total(table: ir.Table, series: EventLeaf, number: int) -> ir.NumericScalar:
+    if series.measure is Measure.SUM:
+        return table[_amount(number)].sum()
+    return table.count(where=table[_match(number)])
+
+
+def _start(seconds: int) -> str:
+    return f"start_{seconds}"
+
+
+def _inside(seconds: int) -> str:
+    return f"inside_{seconds}"
+
+
+def _match(number: int) -> str:
+    return f"match_{number}"
+
+
+def _amount(number: int) -> str:
+    return f"amount_{number}"
+
+
+def _newer(number: int) -> str:
+    return f"newer_{number}"
+
+
+def _total(number: int) -> str:
+    return f"total_{number}"
+
+
+def _newest(number: int) -> str:
+    return f"newest_{number}"
+
+
+def _rank(number: int, rank: int) -> str:
+    return f"rank_{number}_{rank}"

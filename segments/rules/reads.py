@@ -1,0 +1,86 @@
+"""What a rule reads: the touch keys that can change it, and the columns and histories of the relations."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import tzinfo
+
+from profiles.facts.measures import Measure
+from profiles.facts.relations import ExtraColumn, History, PropertyColumn, Reading, TraitColumn
+from profiles.facts.values import ValueType, instant
+from segments.rules.nodes import ConsentLeaf, EventLeaf, Period, PropertyLeaf, Rule, TraitLeaf, Within, leaves_of
+from segments.rules.vocabulary import PRESENCE, Catalogue
+
+ConsentColumns = Callable[[str], Iterable[ExtraColumn]]
+
+
+def touch_keys(rule: Rule) -> frozenset[str]:
+    """What can change the rule's answer for a person: `event:<name>`, `trait:<name>`, `consent:<purpose>`."""
+    keys = set()
+    for _, leaf in leaves_of(rule):
+        match leaf:
+            case TraitLeaf(trait):
+                keys.add(f"trait:{trait}")
+            case EventLeaf(event):
+                keys.add(f"event:{event}")
+            case ConsentLeaf(purpose):
+                keys.add(f"consent:{purpose}")
+    return frozenset(keys)
+
+
+def reading_of(
+    rules: Iterable[Rule], *, catalogue: Catalogue, zone: tzinfo, consent_columns: ConsentColumns | None
+) -> Reading:
+    """Everything that `rules` read, once."""
+    leaves = {leaf for rule in rules for _, leaf in leaves_of(rule)}
+    events = [leaf for leaf in leaves if isinstance(leaf, EventLeaf)]
+    return Reading.of(
+        traits=(trait_column(leaf, catalogue=catalogue) for leaf in leaves if isinstance(leaf, TraitLeaf)),
+        extras=_extras({leaf.purpose for leaf in leaves if isinstance(leaf, ConsentLeaf)}, consent_columns),
+        properties=(column for leaf in events for column in _property_columns(leaf, catalogue)),
+        histories=(_history(leaf, zone) for leaf in events),
+    )
+
+
+def trait_column(leaf: TraitLeaf, *, catalogue: Catalogue) -> TraitColumn:
+    """The column that decides `leaf`: the typed value, or whether there is any value."""
+    return TraitColumn(leaf.trait, catalogue.traits[leaf.trait], presence=leaf.test.op in PRESENCE)
+
+
+def property_column(event: str, leaf: PropertyLeaf, *, catalogue: Catalogue) -> PropertyColumn:
+    value_type = catalogue.properties[event, leaf.property]
+    return PropertyColumn(event, leaf.property, value_type, presence=leaf.test.op in PRESENCE)
+
+
+def sum_column(leaf: EventLeaf) -> PropertyColumn:
+    """The number that a sum adds up."""
+    return PropertyColumn(leaf.event, leaf.of or "", ValueType.NUMBER)
+
+
+def consent_names(purpose: str) -> tuple[str, str]:
+    """The people columns of a purpose: granted or not, and until when."""
+    return f"consent:{purpose}", f"consent_until:{purpose}"
+
+
+def _property_columns(leaf: EventLeaf, catalogue: Catalogue) -> Iterator[PropertyColumn]:
+    if leaf.measure is Measure.SUM:
+        yield sum_column(leaf)
+    if leaf.where is not None:
+        for _, condition in leaves_of(leaf.where):
+            if isinstance(condition, PropertyLeaf):
+                yield property_column(leaf.event, condition, catalogue=catalogue)
+
+
+def _extras(purposes: Iterable[str], consent_columns: ConsentColumns | None) -> Iterator[ExtraColumn]:
+    for purpose in purposes:
+        if consent_columns is None:
+            raise ValueError(f"a rule reads consent to {purpose}: pass consent_columns")
+        yield from consent_columns(purpose)
+
+
+def _history(leaf: EventLeaf, zone: tzinfo) -> History:
+    match leaf.window:
+        case Within():
+            return History(leaf.event, seconds=leaf.window.seconds)
+        case Period(start=str() as start):
+            return History(leaf.event, since=instant(start, zone=zone))
+        case _:
+            return History(leaf.event, all_time=True)

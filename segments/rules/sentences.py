@@ -1,0 +1,128 @@
+"""A rule in English: what admins read in lists, diffs and explanations. Every word of it is meant literally."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+
+from profiles.facts.measures import Measure
+from segments.rules.nodes import (
+    AllOf,
+    AnyOf,
+    ConsentLeaf,
+    EventLeaf,
+    Literal,
+    Node,
+    NotOf,
+    Period,
+    PropertyLeaf,
+    Test,
+    TraitLeaf,
+    Within,
+)
+from segments.rules.vocabulary import Op
+
+_PHRASES: Mapping[Op, str] = MappingProxyType({
+    Op.EQ: "is {}",
+    Op.NE: "is known and not {}",
+    Op.LT: "is less than {}",
+    Op.LE: "is at most {}",
+    Op.GT: "is more than {}",
+    Op.GE: "is at least {}",
+    Op.IN: "is {}",
+    Op.NOT_IN: "is known and not {}",
+    Op.BETWEEN: "is between {} and {}",
+    Op.EXISTS: "is known",
+    Op.MISSING: "is not known",
+    Op.BEFORE: "is before {}",
+    Op.AFTER: "is after {}",
+})
+_AMOUNTS: Mapping[Op, str] = MappingProxyType({
+    Op.EQ: "exactly {}",
+    Op.NE: "any number but {}",
+    Op.LT: "less than {}",
+    Op.LE: "at most {}",
+    Op.GT: "more than {}",
+    Op.GE: "at least {}",
+    Op.IN: "exactly {}",
+    Op.NOT_IN: "any number but {}",
+    Op.BETWEEN: "between {} and {}",
+})
+
+
+def sentence(node: Node) -> str:
+    """`node` as a clause about a person, without a full stop."""
+    match node:
+        case AllOf(children):
+            return _joined(children, " and ")
+        case AnyOf(children):
+            return _joined(children, " or ")
+        case NotOf(child):
+            return f"it is known that not: {_grouped(child)}"
+        case TraitLeaf(trait, test):
+            return f"{trait} {_phrase(test, 'up to now')}"
+        case PropertyLeaf(name, test):
+            return f"{name} {_phrase(test, 'before the event')}"
+        case ConsentLeaf(purpose):
+            return f"consent to {purpose} is in force"
+        case EventLeaf():
+            return _event(node)
+
+
+def _joined(children: tuple[Node, ...], word: str) -> str:
+    return word.join(_grouped(child) if len(children) > 1 else sentence(child) for child in children)
+
+
+def _grouped(node: Node) -> str:
+    many = isinstance(node, AllOf | AnyOf) and len(node.children) > 1
+    return f"({sentence(node)})" if many else sentence(node)
+
+
+def _event(leaf: EventLeaf) -> str:
+    amount = _filled(_AMOUNTS[leaf.test.op], leaf.test)
+    what = f"“{leaf.event}”" if leaf.where is None else f"“{leaf.event}” where {_grouped(leaf.where)}"
+    when = _window(leaf.window)
+    if leaf.measure is Measure.COUNT:
+        times = "time" if amount.split()[-1] == "1" else "times"
+        return f"{what} happened {amount} {times}{when}"
+    return f"{leaf.of} of {what} comes to {amount} in total{when}"
+
+
+def _window(window: Within | Period | None) -> str:
+    match window:
+        case Within():
+            return f" in the last {_span(window)}"
+        case Period(str() as start, str() as end):
+            return f" from {start} up to, not including, {end}"
+        case Period(str() as start, None):
+            return f" from {start} on"
+        case Period(None, str() as end):
+            return f" before {end}"
+        case _:
+            return ""
+
+
+def _phrase(test: Test, until: str) -> str:
+    if isinstance(test.value, Within):
+        return f"lies in the {_span(test.value)} {until}"
+    return _filled(_PHRASES[test.op], test)
+
+
+def _filled(phrase: str, test: Test) -> str:
+    if test.op is Op.BETWEEN and isinstance(test.value, tuple):
+        return phrase.format(*(_literal(value) for value in test.value))
+    if isinstance(test.value, tuple):
+        *others, last = (_literal(value) for value in test.value)
+        return phrase.format(f"{', '.join(others)} or {last}" if others else last)
+    return phrase.format("" if test.value is None or isinstance(test.value, Within) else _literal(test.value))
+
+
+def _literal(value: Literal) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return value
+
+
+def _span(within: Within) -> str:
+    return f"{within.amount} {within.unit.noun}{'' if within.amount == 1 else 's'}"
