@@ -39,7 +39,7 @@ def _fresh_calls() -> Iterator[None]:
 
 
 def person(name: str, *roles: str, **more: object) -> User:
-    user = User.objects.create_user(name, password="a long enough password", **more)
+    user = User.objects.create_user(name, **more)
     user.groups.set(Group.objects.filter(name__in=roles))
     return user
 
