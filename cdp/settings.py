@@ -90,7 +90,7 @@ LANE_STEPS: list[str] = []
 READ_GATES: list[str] = []
 MERGE_STEPS: list[str] = []
 ERASURE_STEPS: list[str] = []
-SUBJECT_SECTIONS: list[str] = []
+SUBJECT_SECTIONS: list[str] = ["profiles.subject_sections.traits", "profiles.subject_sections.identifiers"]
 
 # -- PostgreSQL: the owner migrates, the application's role writes ---------------------------------------------
 _EMBEDDED_SOCKET = CDP_DATA_DIR / "postgres.socket"
@@ -285,5 +285,9 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": env.text("CDP_LOG_LEVEL", "INFO")},
-    "loggers": {"axes": {"level": "WARNING"}, "httpx": {"level": "WARNING"}, "django.security.DisallowedHost": {"level": "ERROR"}},
+    "loggers": {
+        "axes": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+        "django.security.DisallowedHost": {"level": "ERROR"},
+    },
 }

@@ -1,0 +1,57 @@
+"""Admin pages whose rights follow the platform's roles, and lists that stay quick on large tables."""
+
+from typing import ClassVar
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.paginator import InfinitePaginator
+
+from cdp.roles import Role, has_role
+
+EVERYBODY = tuple(Role)
+
+
+def may_see(request: HttpRequest, model: type[models.Model]) -> bool:
+    """Say whether the person may open the model's list; a model without an admin page is nobody's to see."""
+    registered = admin.site._registry.get(model)
+    return registered is not None and bool(registered.has_view_permission(request))
+
+
+class RoleAdmin(ModelAdmin):
+    """Who may look, change, add and delete is named by role; nobody may unless the page says so."""
+
+    viewers: ClassVar[tuple[Role, ...]] = EVERYBODY
+    editors: ClassVar[tuple[Role, ...]] = ()
+    adders: ClassVar[tuple[Role, ...]] = ()
+    deleters: ClassVar[tuple[Role, ...]] = ()
+
+    # Shown instead of an empty table: what would be here, and how it comes here.
+    empty_title: ClassVar[str] = "Nothing here yet"
+    empty_text: ClassVar[str] = ""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return has_role(request.user, *self.viewers)
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return has_role(request.user, *self.editors)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return has_role(request.user, *self.adders)
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return has_role(request.user, *self.deleters)
+
+
+class LargeTableAdmin(RoleAdmin):
+    """A read-only list of a table that grows with traffic: pages forward and back, never counts."""
+
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    list_per_page = 50
+    actions = None
+    list_fullwidth = True

@@ -1,0 +1,32 @@
+/* Controls that the theme draws as plain text become reachable by keyboard and say what they are. */
+(function () {
+  const names = {dock_to_right: "Show or hide the navigation", close: "Close the navigation", unfold_more: "Account", filter_list: "Filters"};
+  const selector = "span[x-on\\:click], div[x-on\\:click]:not(#changelist-filter-close), a[x-on\\:click]:not([href])";
+
+  function mend(root) {
+    for (const element of root.querySelectorAll(selector)) {
+      if (element.hasAttribute("tabindex") || element.closest("[data-mended]")) continue;
+      const icon = element.textContent.trim().split(/\s+/).pop();
+      element.setAttribute("role", "button");
+      element.setAttribute("tabindex", "0");
+      element.dataset.mended = "1";
+      if (names[icon] && !element.hasAttribute("aria-label")) element.setAttribute("aria-label", names[icon]);
+    }
+    for (const icon of root.querySelectorAll(".material-symbols-outlined:not([role])")) icon.setAttribute("aria-hidden", "true");
+  }
+
+  document.addEventListener("keydown", function (event) {
+    if ((event.key === "Enter" || event.key === " ") && event.target.dataset && event.target.dataset.mended) {
+      event.preventDefault();
+      event.target.click();
+    }
+  });
+  document.addEventListener("DOMContentLoaded", function () { mend(document); });
+  document.addEventListener("htmx:load", function (event) { if (event.target.querySelectorAll) mend(event.target); });
+
+  /* A reload of part of the page must not close what somebody has just opened. */
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    const target = event.detail.target;
+    if (target.id === "dashboard" && target.contains(document.activeElement)) event.detail.shouldSwap = false;
+  });
+})();

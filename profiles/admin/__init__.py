@@ -1,0 +1,18 @@
+"""The admin's pages about people and about what comes in. The pages only show and forward; every button is one call."""
+
+from profiles.admin.catalogue import EventDefinitionAdmin, PropertyDefinitionAdmin, TraitDefinitionAdmin
+from profiles.admin.people import MergeAdmin, ProfileAdmin
+from profiles.admin.rejected import RejectedEventAdmin
+from profiles.admin.requests import InboxRowAdmin
+from profiles.admin.sources import SourceAdmin
+
+__all__ = [
+    "EventDefinitionAdmin",
+    "InboxRowAdmin",
+    "MergeAdmin",
+    "ProfileAdmin",
+    "PropertyDefinitionAdmin",
+    "RejectedEventAdmin",
+    "SourceAdmin",
+    "TraitDefinitionAdmin",
+]

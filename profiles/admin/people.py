@@ -1,0 +1,200 @@
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from cdp import access
+from cdp.access import Actor
+from cdp.ids import from_public, to_public
+from cdp.role_admin import LargeTableAdmin
+from cdp.templatetags.cdp_text import ago, exact
+from profiles import person, subject, timeline
+from profiles.models import Merge, Profile
+from profiles.subject_sections import REASONS, trait_history
+
+
+@admin.register(Profile)
+class ProfileAdmin(LargeTableAdmin):
+    """People: found by any name they go by; each has a page with everything known and why."""
+
+    list_display = ("called", "email", "public", "events", "last_seen", "first_seen")
+    search_fields = ("id",)  # only to draw the box: get_search_results asks the identifiers' index
+    search_help_text = "User id, e-mail, anonymous id or profile id, in full"
+    sortable_by = ()
+    empty_title = "Nobody to show"
+    empty_text = (
+        "People appear with the first event that carries a user id, an e-mail address or an anonymous id. The search finds "
+        "exact names only: the whole e-mail address, the whole user id, or a profile id that begins with p_."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Profile]:
+        people: QuerySet[Profile] = super().get_queryset(request)
+        return people.filter(merged_into__isnull=True).order_by("-last_seen_at", "-id")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Profile], search_term: str
+    ) -> tuple[QuerySet[Profile], bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset.filter(id__in=person.find(text=search_term)), False
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<str:object_id>/trait/", view(self.trait_view), name="profiles_profile_trait"),
+            path("<str:object_id>/history/", view(self.no_history_view)),
+            *super().get_urls(),
+        ]
+
+    @transaction.atomic
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        response = super().changelist_view(request, {"title": "People", **(extra_context or {})})
+        changes = getattr(response, "context_data", None) and response.context_data.get("cl")
+        if changes:
+            _record(request, "list", [row.pk for row in changes.result_list], ("name", "email"))
+        return response
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the person's page; the record of who read it is written in the transaction of the reads."""
+        if not self.has_view_permission(request):
+            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+        with transaction.atomic():
+            profile = _person(object_id)
+            if profile.pk != _number(object_id):
+                self.message_user(request, f"{_shown(object_id)} was merged: this is the person it became.")
+                return HttpResponseRedirect(reverse("admin:profiles_profile_change", args=[profile.pk]))
+            context = self._page(request, profile)
+            _record(request, "read", [profile.pk], ("timeline", *(section.key for section in context["sections"])))
+        return TemplateResponse(request, "profiles/person/page.html", context)
+
+    def _page(self, request: HttpRequest, profile: Profile) -> dict[str, Any]:
+        before = timeline.parse_cursor(request.GET.get("before", ""))
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Person",
+            "profile": profile,
+            "headline": person.headline(profile),
+            "sections": subject.sections(profile_id=profile.pk, now=timezone.now()),
+            "timeline": timeline.page(profile_id=profile.pk, before=before),
+            "before": before,
+        }
+
+    def trait_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer a trait's history, for the row that opens on the person's page."""
+        if not self.has_view_permission(request):
+            raise Http404
+        name = request.GET.get("name", "")
+        with transaction.atomic():
+            profile = _person(object_id)
+            stated = trait_history(profile_id=profile.pk, name=name)
+            _record(request, "read", [profile.pk], (f"traits.{name}",))
+        return TemplateResponse(request, "profiles/person/trait_history.html", {"stated": stated, "name": name})
+
+    def no_history_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        raise Http404("People have no edit history: a copy of every row would survive their erasure.")
+
+    @display(description="person")
+    def called(self, profile: Profile) -> str:
+        headline = person.headline(profile)
+        return headline.name or headline.email or "Not identified"
+
+    @display(description="e-mail", empty_value="–")
+    def email(self, profile: Profile) -> str:
+        return person.headline(profile).email or "–"
+
+    @display(description="profile id")
+    def public(self, profile: Profile) -> SafeString:
+        return format_html('<span class="cdp-mono">{}</span>', to_public(profile.pk))
+
+    @display(description="events")
+    def events(self, profile: Profile) -> str:
+        return f"{profile.event_count:,}"
+
+    @display(description="last seen")
+    def last_seen(self, profile: Profile) -> str | SafeString:
+        return ago(profile.last_seen_at)
+
+    @display(description="first seen")
+    def first_seen(self, profile: Profile) -> str | SafeString:
+        return ago(profile.first_seen_at)
+
+
+@admin.register(Merge)
+class MergeAdmin(LargeTableAdmin):
+    """When two profiles became one, and on which event's word."""
+
+    list_display = ("kept", "merged", "because", "decided", "when")
+    list_display_links = None
+    sortable_by = ()
+    empty_title = "No two profiles have become one"
+    empty_text = "When an event shows that two profiles are one person, the older id is kept and the reason is listed here."
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Merge]:
+        rows: QuerySet[Merge] = super().get_queryset(request)
+        return rows.order_by("-id")
+
+    @display(description="kept")
+    def kept(self, merge: Merge) -> SafeString:
+        address = reverse("admin:profiles_profile_change", args=[merge.winner_id])
+        return format_html('<a class="cdp-link cdp-mono" href="{}">{}</a>', address, to_public(merge.winner_id))
+
+    @display(description="merged into it")
+    def merged(self, merge: Merge) -> SafeString:
+        return format_html('<span class="cdp-mono">{}</span>', to_public(merge.loser_id))
+
+    @display(description="because")
+    def because(self, merge: Merge) -> str:
+        return REASONS.get(merge.reason, merge.reason)
+
+    @display(description="decided by")
+    def decided(self, merge: Merge) -> str:
+        return merge.decided_by or "the identity rules"
+
+    @display(description="when (UTC)")
+    def when(self, merge: Merge) -> str | SafeString:
+        return exact(merge.at)
+
+
+def _number(object_id: str) -> int | None:
+    """Read a profile id from an address, where both spellings are understood."""
+    if object_id.isdigit() and len(object_id) < 20:
+        return int(object_id)
+    return from_public(object_id)
+
+
+def _shown(object_id: str) -> str:
+    number = _number(object_id)
+    return object_id if number is None else to_public(number)
+
+
+def _person(object_id: str) -> Profile:
+    number = _number(object_id)
+    profile = None if number is None else person.current(profile_id=number)
+    if profile is None:
+        raise Http404("There is no person with this id.")
+    return profile
+
+
+def _record(request: HttpRequest, action: str, profile_ids: list[int], fields: Iterable[str]) -> None:
+    if not profile_ids:
+        return
+    access.record(
+        actor=Actor.person(request.user),
+        action=f"profile.{action}",
+        profile_ids=profile_ids,
+        purpose="administration",
+        fields=fields,
+        now=timezone.now(),
+    )

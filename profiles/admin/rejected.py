@@ -1,0 +1,178 @@
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from cdp.role_admin import LargeTableAdmin
+from cdp.roles import Role, has_role
+from cdp.templatetags.cdp_text import exact
+from profiles.ingest import rejections
+from profiles.models import RejectedEvent, Source
+
+_LONGEST_SHOWN = 40_000
+_DAYS_OFFERED = 7
+
+
+class CodeFilter(admin.SimpleListFilter):
+    title = "code"
+    parameter_name = "code"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        codes = RejectedEvent.objects.order_by("code").values_list("code", flat=True).distinct()
+        return [(code, code.replace("_", " ")) for code in codes[:50]]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
+        return queryset.filter(code=self.value()) if self.value() else queryset
+
+
+class DayFilter(admin.SimpleListFilter):
+    title = "day (UTC)"
+    parameter_name = "day"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        today = timezone.now().date()
+        days = [today - timedelta(days=n) for n in range(_DAYS_OFFERED)]
+        names = ["Today", "Yesterday", *(f"{day:%A, %-d %b}" for day in days[2:])]
+        return [(day.isoformat(), name) for day, name in zip(days, names, strict=True)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
+        chosen = self.value() if self.value() in dict(self.lookup_choices) else None
+        if not chosen:
+            return queryset
+        day = datetime.fromisoformat(chosen).replace(tzinfo=UTC)
+        return queryset.filter(received_at__gte=day, received_at__lt=day + timedelta(days=1))
+
+
+class ReplayedFilter(admin.SimpleListFilter):
+    title = "replayed"
+    parameter_name = "replayed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", "Not yet"), ("yes", "Sent through again")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
+        return queryset.filter(replayed_at__isnull=self.value() == "no") if self.value() in ("yes", "no") else queryset
+
+
+class RequestFilter(admin.SimpleListFilter):
+    """Only reached by a link from the request; it offers no choices of its own."""
+
+    title = "request"
+    parameter_name = "request"
+
+    def has_output(self) -> bool:
+        return False
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("", "")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
+        return queryset.filter(inbox_id=self.value()) if str(self.value() or "").isdigit() else queryset
+
+
+class SourceFilter(admin.SimpleListFilter):
+    title = "source"
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Source.objects.order_by("name").values_list("key", "name")[:100])
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
+        return queryset.filter(source__key=self.value()) if self.value() else queryset
+
+
+@admin.register(RejectedEvent)
+class RejectedEventAdmin(LargeTableAdmin):
+    """Events that were sent and not stored, whole, with the reason, ready to be sent through again."""
+
+    list_display = ("shown_code", "reason", "source", "received", "message_id", "replayed")
+    list_display_links = ("shown_code", "reason")
+    list_filter = (CodeFilter, SourceFilter, DayFilter, ReplayedFilter, RequestFilter)
+    sortable_by = ()
+    fields = (
+        "reason", ("shown_code", "field"), ("source", "received"), ("message_id", "position"),
+        ("request", "replayed"), "sent",
+    )  # fmt: skip
+    readonly_fields = ("shown_code", "received", "replayed", "sent", "request")
+    actions = ("replay_selected",)
+    actions_detail = ("replay",)
+    empty_title = "No event was rejected"
+    empty_text = (
+        "An event that cannot be stored is kept here whole, with its reason and the field that caused it. "
+        "The other events of its request are stored all the same."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedEvent]:
+        rows: QuerySet[RejectedEvent] = super().get_queryset(request)
+        return rows.defer("payload").select_related("source").order_by("-received_at", "-id")
+
+    def has_replay_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return has_role(request.user, Role.AUTHOR, Role.ADMINISTRATOR)
+
+    @display(description="received (UTC)")
+    def received(self, row: RejectedEvent) -> str | SafeString:
+        return exact(row.received_at)
+
+    @display(description="code", label="danger")
+    def shown_code(self, row: RejectedEvent) -> str:
+        return row.code
+
+    @display(description="replayed (UTC)", empty_value="–")
+    def replayed(self, row: RejectedEvent) -> str | SafeString:
+        return exact(row.replayed_at) if row.replayed_at else "not yet"
+
+    @display(description="request")
+    def request(self, row: RejectedEvent) -> str | SafeString:
+        if row.inbox_id is None:
+            return "–"
+        address = reverse("admin:profiles_inboxrow_change", args=[row.inbox_id])
+        return format_html('<a class="cdp-link" href="{}">{}</a>', address, row.inbox_id)
+
+    @display(description="as it was sent")
+    def sent(self, row: RejectedEvent) -> SafeString:
+        return format_html('<pre class="cdp-json">{}</pre>', readable(bytes(row.payload)))
+
+    @action(description="Send through again", permissions=["replay"], variant=ActionVariant.PRIMARY)
+    def replay(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
+        return self._replay(request, RejectedEvent.objects.filter(pk=object_id), back=object_id)
+
+    @action(description="Send the selected events through again", permissions=["replay"])
+    def replay_selected(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> HttpResponseRedirect:
+        return self._replay(request, queryset)
+
+    def _replay(
+        self, request: HttpRequest, rows: QuerySet[RejectedEvent], back: int | None = None
+    ) -> HttpResponseRedirect:
+        sent = 0
+        for row in rows:
+            try:
+                rejections.replay(rejected=row, by=request.user, now=timezone.now())
+                sent += 1
+            except rejections.NotReplayable as refusal:
+                self.message_user(request, refusal.message, messages.WARNING)
+        if sent:
+            text = "The event goes" if sent == 1 else f"{sent} events go"
+            self.message_user(request, f"{text} through the pipeline again; if it is refused once more, a new row says why.")
+        name = "change" if back else "changelist"
+        return HttpResponseRedirect(reverse(f"admin:profiles_rejectedevent_{name}", args=[back] if back else []))
+
+
+def readable(payload: bytes) -> str:
+    """Write what was sent as indented JSON where it is JSON, else as text with what cannot be read marked."""
+    try:
+        plain = gzip.decompress(payload) if payload[:2] == b"\x1f\x8b" else payload
+        text = json.dumps(json.loads(plain), ensure_ascii=False, indent=2)
+        text.encode()  # a lone surrogate is JSON and cannot be shown
+    except (ValueError, OSError, EOFError, RecursionError):
+        text = payload.decode(errors="replace")
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "\n… (the rest is left out here)"

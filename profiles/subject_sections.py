@@ -1,0 +1,143 @@
+"""The parts of a person that profiles itself holds: traits with where they came from, and identifiers with why they are one."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from cdp.ids import to_public
+from profiles.models import (
+    Identifier,
+    Link,
+    LinkReason,
+    Merge,
+    Origin,
+    Sighting,
+    Source,
+    Trait,
+    TraitMethod,
+    TraitValue,
+)
+from profiles.subject import Place, Section
+
+_IDENTIFIERS_SHOWN = 200
+_HISTORY_SHOWN = 50
+
+# What each recorded reason means, as the end of the sentence "it belongs to this person because …".
+REASONS = {
+    LinkReason.BORN: "the person was first seen with it",
+    LinkReason.SEEN_TOGETHER: "an event carried it together with another identifier of this person",
+    LinkReason.SAME_EMAIL: "an event stated this e-mail address for the person",
+    LinkReason.ALIAS: "an alias call said that both are one person",
+    LinkReason.MOVED: "an earlier event arrived late and showed that the device was this person's first",
+    LinkReason.REFUSED: "it was seen with this person but belongs to another, so it was not joined",
+}
+
+
+def traits(profile_id: int, now: datetime, /) -> Section:
+    """The winning value of each trait with its provenance."""
+    names = Source.objects.filter(pk=OuterRef("source_id")).values("name")[:1]
+    found = Trait.objects.filter(profile_id=profile_id, value__isnull=False).order_by("name")
+    rows = found.annotate(source=Subquery(names)).values(
+        "name", "value", "method", "source", "observed_at", "applied_at", "confidence"
+    )
+    return Section(
+        key="traits",
+        title="Traits",
+        rows=tuple({**row, "method": method_name(row["method"])} for row in rows),
+        empty="Nothing has been stated about this person. Traits come from identify calls, imports and predictors.",
+        template="profiles/subject/traits.html",
+        place=Place.SIDE,
+        more={"profile_id": profile_id},
+    )
+
+
+def trait_history(*, profile_id: int, name: str) -> list[Mapping[str, Any]]:
+    """Every value ever stated for one trait of the person, latest observation first."""
+    names = Source.objects.filter(pk=OuterRef("source_id")).values("name")[:1]
+    stated = TraitValue.objects.filter(origin_id__in=_origins(profile_id), name=name).order_by("-observed_at", "-id")
+    rows = stated.annotate(source=Subquery(names)).values(
+        "value", "method", "source", "observed_at", "applied_at", "confidence"
+    )
+    return [{**row, "method": method_name(row["method"])} for row in rows[:_HISTORY_SHOWN]]
+
+
+def method_name(method: int) -> str:
+    return TraitMethod(method).name.lower()
+
+
+def identifiers(profile_id: int, now: datetime, /) -> Section:
+    """The names the person goes by, what joined each, and the merges that made them one."""
+    mine = Identifier.objects.filter(origin_id__in=_origins(profile_id))
+    found = list(mine.order_by("type", "first_seen_at")[:_IDENTIFIERS_SHOWN])
+    joined = _open_links([row.origin_id for row in found])
+    evidence = _sightings(found)
+    rows = tuple(
+        {
+            "type": row.type,
+            "value": row.value,
+            "first_seen_at": row.first_seen_at,
+            "reason": joined.get(row.origin_id, {}).get("reason", ""),
+            "joined_at": joined.get(row.origin_id, {}).get("recorded_from"),
+            "event_id": joined.get(row.origin_id, {}).get("event_id"),
+            "seen_with": evidence.get(row.origin_id, []),
+        }
+        for row in found
+    )
+    return Section(
+        key="identifiers",
+        title="Identifiers",
+        rows=rows,
+        empty="This person has no identifier left.",
+        template="profiles/subject/identifiers.html",
+        place=Place.SIDE,
+        more={"merges": _merges(profile_id), "refused": _refused(profile_id)},
+    )
+
+
+def _origins(profile_id: int) -> QuerySet:
+    return Origin.objects.filter(root_id=profile_id).values("id")
+
+
+def _open_links(origins: list[int]) -> dict[int, Mapping[str, Any]]:
+    rows = Link.objects.filter(origin_id__in=origins, recorded_to__isnull=True)
+    return {
+        row["origin_id"]: {**row, "reason": REASONS.get(LinkReason(row["reason"]), row["reason"])}
+        for row in rows.values("origin_id", "reason", "recorded_from", "event_id")
+    }
+
+
+def _sightings(found: list[Identifier]) -> dict[int, list[Mapping[str, Any]]]:
+    """For each identifier, with which others of the same person it was seen and when first."""
+    known = {row.origin_id: row for row in found}
+    seen: dict[int, list[Mapping[str, Any]]] = {}
+    pairs = Sighting.objects.filter(origin_id__in=known, with_origin_id__in=known).order_by("seen_at")
+    for pair in pairs.values("origin_id", "with_origin_id", "seen_at", "event_id")[: _IDENTIFIERS_SHOWN * 2]:
+        for one, other in (("origin_id", "with_origin_id"), ("with_origin_id", "origin_id")):
+            partner = known[pair[other]]
+            shown = {"type": partner.type, "value": partner.value, "at": pair["seen_at"], "event_id": pair["event_id"]}
+            seen.setdefault(pair[one], []).append(shown)
+    return seen
+
+
+def _merges(profile_id: int) -> list[Mapping[str, Any]]:
+    mine = _origins(profile_id)
+    rows = Merge.objects.filter(Q(winner_id__in=mine) | Q(loser_id__in=mine)).order_by("-at", "-id")[:_HISTORY_SHOWN]
+    return [
+        {
+            "at": row.at,
+            "winner": to_public(row.winner_id),
+            "loser": to_public(row.loser_id),
+            "identifier_type": row.identifier_type,
+            "reason": REASONS.get(row.reason, row.reason.replace("_", " ")),
+            "event_id": row.event_id,
+            "decided_by": row.decided_by,
+        }
+        for row in rows
+    ]
+
+
+def _refused(profile_id: int) -> list[Mapping[str, Any]]:
+    rows = Link.objects.filter(origin_id__in=_origins(profile_id), reason=LinkReason.REFUSED).order_by("-recorded_from")
+    return list(rows.values("recorded_from", "event_id", "root_id")[:_HISTORY_SHOWN])
