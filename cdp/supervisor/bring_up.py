@@ -56,9 +56,9 @@ def product(wish: Wish) -> Iterator[Product]:
     Ctrl-C and SIGTERM end the block with KeyboardInterrupt. Raises one of FAILURES.
     """
     tree = Tree(DataFolder(wish.data), say=to_stderr)
+    tree.folder.hold()
     with signals_as_interrupt():
         try:
-            tree.folder.hold()
             port = choose_port(wish.host, wish.port)
             strays = tree.folder.end_strays()
             if strays:
@@ -110,4 +110,4 @@ def _ready(response: httpx.Response) -> bool:
 
 
 def _spoken(host: str) -> str:
-    return "localhost" if host in {"0.0.0.0", "127.0.0.1", "::"} else host  # noqa: S104
+    return "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104

@@ -17,6 +17,7 @@ _PR_SET_PDEATHSIG = 1
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _STEADY_SECONDS = 30  # a child that ran this long has recovered: its next fall counts as the first
 _LOG_BYTES = 20_000_000
+_HOUSE = Path(__file__).resolve().parent.parent.parent
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 env=dict(self.environment),
+                cwd=_HOUSE,  # where `-m` finds the product's modules, wherever we were called from
                 start_new_session=True,  # Ctrl-C reaches only us: the order of stopping is ours
                 preexec_fn=_die_with(os.getpid()),
             )

@@ -12,7 +12,7 @@ from types import FrameType
 
 import httpx
 
-from cdp.embedded import Servers
+from cdp.embedded import EmbeddedServerFailed, Postgres, Servers, Valkey
 from cdp.supervisor.child import Child
 from cdp.supervisor.folder import DataFolder
 from cdp.supervisor.programs import Program
@@ -60,13 +60,26 @@ class Tree:
         """Start again what fell."""
         for server in (self.servers.postgres, self.servers.valkey) if self.servers else ():
             if not server.alive():
-                self.say(f"{type(server).__name__} ended; starting it again")
-                server.start()
+                self._revive(server)
         for child in self.children.values():
             said = child.look_after()
             if said:
                 self.say(said)
                 self._note()
+
+    def _revive(self, server: Postgres | Valkey) -> None:
+        """Start a server again; raises EmbeddedServerFailed after some tries.
+
+        The kernel lets go of what a killed server held only when the last of its processes has gone.
+        """
+        for last in (False, False, False, False, True):
+            self.say(f"{type(server).__name__} ended; starting it again")
+            try:
+                return server.start()
+            except EmbeddedServerFailed:
+                if last:
+                    raise
+                time.sleep(1)
 
     def _give_up_on_the_hopeless(self) -> None:
         for child in self.children.values():
