@@ -1,0 +1,143 @@
+"""Who is in which segment: the lane's step, the merge's step, and the check that both told the truth."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from django.db import connection, transaction
+
+from profiles import card, lanes
+from profiles.identity.resolve import Merge
+from profiles.lanes import LaneBatch, Touch
+from profiles.models import Cause
+from segments import judging, lane_statement, rulebook
+from segments.models import Segment
+from segments.rulebook import EVERYTHING, Rulebook
+
+#: Which cause a membership names when several brought the person here: the strongest explanation first.
+_PRECEDENCE = (
+    Cause.MERGE,
+    Cause.CONSENT,
+    Cause.EVENT,
+    Cause.SWEEP,
+    Cause.THRESHOLD,
+    Cause.VERSION,
+    Cause.BACKFILL,
+)
+
+
+def evaluate(batch: LaneBatch) -> Mapping[int, datetime]:
+    """Judge the batch's people by every live rule that what changed can touch; return when time alone may change it.
+
+    Runs in the lane's transaction, whose lock makes it the only writer of these people's memberships.
+    """
+    rulebook.hold()
+    book = rulebook.current()
+    due: dict[int, datetime] = {}
+    for segment_ids, people in _groups(book, batch).items():
+        due |= _judge(book, segment_ids, people, now=batch.now)
+    return due
+
+
+def merge_step(merge: Merge) -> None:
+    """Close the loser's memberships and have both looked at again.
+
+    The winner is judged on the joined history and opens stays of their own: `entered_at` says since when the *joined* person
+    is in, and never claims a past that was not theirs at the time. The loser's lane may be opening a stay at this very moment; the touch
+    sends it back there, where a merged person's stays are closed.
+    """
+    lane_statement.close_for_merge(profile_id=merge.loser_id, now=merge.now)
+    card.write_section("segments", [(merge.loser_id, [], None)])
+    lanes.touch([merge.winner_id, merge.loser_id], [EVERYTHING], Cause.MERGE)
+
+
+def _groups(book: Rulebook, batch: LaneBatch) -> dict[frozenset[int], dict[int, str]]:
+    """The people by the rules to judge: everything for some, for all others together the union of what theirs touch.
+
+    Two statements at most: a rule too many costs less than a statement too many.
+    """
+    whole: dict[int, str] = {}
+    partly: dict[int, str] = {}
+    affected: frozenset[int] = frozenset()
+    for profile_id, touch in batch.people.items():
+        if _needs_everything(book, touch):
+            whole[profile_id] = _cause(touch)
+        elif touched := book.affected(touch.keys):
+            affected |= touched
+            partly[profile_id] = _cause(touch)
+    if affected == book.everything:
+        return {affected: partly | whole} if partly or whole else {}
+    return {ids: people for ids, people in ((book.everything, whole), (affected, partly)) if people}
+
+
+def _needs_everything(book: Rulebook, touch: Touch) -> bool:
+    """`*` asks for it; so does the key of a segment that is not live any more, whose stays are to be closed."""
+    return EVERYTHING in touch.keys or any(book.is_gone(key) for key in touch.keys)
+
+
+def _cause(touch: Touch) -> str:
+    return min(touch.causes, key=_PRECEDENCE.index)
+
+
+def _judge(
+    book: Rulebook, segment_ids: frozenset[int], people: Mapping[int, str], *, now: datetime
+) -> dict[int, datetime]:
+    statement = book.statement(segment_ids, build=lane_statement.build)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"ids": list(people), "causes": list(people.values()), "now": now})
+        rows = cursor.fetchall()
+    card.write_section(
+        "segments", [(profile_id, msgspec.Raw(body.encode()), until) for profile_id, _, changed, body, until in rows if changed]
+    )
+    return {profile_id: due for profile_id, due, *_ in rows if due is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A person whose stored membership is not what the live rule says about them."""
+
+    profile_id: int
+    segment: str
+    stored: bool
+    computed: bool
+
+
+_STORED = "SELECT profile_id, segment_id FROM membership WHERE left_at IS NULL"
+_HOLDS = "SELECT profile_id, {segment_id}::bigint AS segment_id FROM decided WHERE {value}"
+_DIFFER = """
+WITH decided AS MATERIALIZED ({decided}), computed AS ({holds}), stored AS ({stored})
+SELECT profile_id, segment_id, s.is_in IS NOT NULL, c.is_in IS NOT NULL
+FROM (SELECT *, true AS is_in FROM stored) s FULL JOIN (SELECT *, true AS is_in FROM computed) c
+    USING (profile_id, segment_id)
+WHERE (s.is_in IS NULL) <> (c.is_in IS NULL)
+ORDER BY 1, 2
+"""
+
+
+@transaction.atomic
+def recompute_differences(*, now: datetime) -> tuple[Difference, ...]:
+    """Compare every current membership with a from-scratch evaluation of everybody; empty when the engine is right.
+
+    Ask when the lanes are idle and no due time has passed: what still waits in `touched` or `due` is not yet wrong.
+    A rule that no longer fits the catalogue is left out, as the lanes leave it out.
+    """
+    rulebook.hold()
+    book = rulebook.current()
+    keys = dict(Segment.objects.values_list("pk", "key"))
+    left_out = {live.segment_id for live in book.broken}
+    with connection.cursor() as cursor:
+        cursor.execute(_differ(book), {"ids": None, "now": now})
+        rows = [row for row in cursor.fetchall() if row[1] not in left_out]
+    return tuple(Difference(profile_id, keys[segment_id], *found) for profile_id, segment_id, *found in rows)
+
+
+def _differ(book: Rulebook) -> str:
+    if not book.rules:
+        nobody = f"{_STORED} AND false"
+        return _DIFFER.format(decided="SELECT 1", holds=nobody, stored=_STORED)
+    compiled = judging.compiled({live.key: live.rule for live in book.rules}, catalogue=book.catalogue, leaves=False)
+    holds = " UNION ALL ".join(
+        _HOLDS.format(segment_id=live.segment_id, value=compiled.values[live.key]) for live in book.rules
+    )
+    return _DIFFER.format(decided=compiled.sql, holds=holds, stored=_STORED)

@@ -1,0 +1,19 @@
+"""A file each."""
+
+from segments.models.membership import Membership
+from segments.models.outbox import Change, Outbox
+from segments.models.rule_epoch import EpochStatus, RuleEpoch
+from segments.models.segment import Segment
+from segments.models.segment_decision import SegmentDecision
+from segments.models.segment_version import SegmentVersion
+
+__all__ = [
+    "Change",
+    "EpochStatus",
+    "Membership",
+    "Outbox",
+    "RuleEpoch",
+    "Segment",
+    "SegmentDecision",
+    "SegmentVersion",
+]

@@ -1,0 +1,121 @@
+"""Segments as governed objects, and how a change of the live rules reaches the lanes.
+
+    approve ─> go_live ────────────────────────┐
+    retire ──> go_away ────────────────────────┼─> a new epoch, under the exclusive rule lock ─> backfill ─> ready
+    the type of something it reads changed ────┘
+        ─> republish
+
+An epoch is ready by compare-and-set: only while it is still its segment's latest and what the rule depends on still has the
+hash it was published under. So A → B → A in mid-backfill leaves three epochs of which the first two never become ready,
+and a property whose type changed under a live rule starts that rule's backfill again.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from cdp.governance.content import content_hash
+from cdp.governance.governed import Governed
+from segments import doorbell, preview, rulebook
+from segments.catalogue import load_catalogue, workspace_zone
+from segments.content import require_acknowledged, review_content, rule_of
+from segments.dependencies import dependencies_of, is_current
+from segments.models import EpochStatus, RuleEpoch, Segment, SegmentDecision, SegmentVersion
+from segments.rules.checker import check
+from segments.rules.vocabulary import Catalogue
+
+
+def check_content(content: Any, /) -> None:
+    """Raises ContentInvalid unless the content is a rule that the catalogue understands."""
+    review_content(content, catalogue=load_catalogue())
+
+
+def freeze_evidence(version: Any, /, *, now: datetime) -> Mapping[str, Any]:
+    """What approval would do, counted now. Raises ContentInvalid while a warning waits to be acknowledged."""
+    catalogue = load_catalogue()
+    review = review_content(version.content, catalogue=catalogue)
+    require_acknowledged(review)
+    rule = rule_of(version.content)
+    seen = preview.preview(rule=rule, segment_id=version.head_id, catalogue=catalogue, now=now)
+    return preview.as_evidence(seen, warnings=review.findings.warnings)
+
+
+def go_live(version: Any, /, *, now: datetime) -> None:
+    """Put the version into the lanes' hands and start its backfill."""
+    rulebook.hold_to_change()
+    catalogue = load_catalogue()
+    _publish(version, catalogue=catalogue, now=now)
+    _publish_stale(catalogue=catalogue, now=now)
+    _ring()
+
+
+def go_away(head: Any, /, *, now: datetime) -> None:
+    """Take the segment out of the lanes' hands; the backfill closes its memberships."""
+    rulebook.hold_to_change()
+    RuleEpoch.objects.create(
+        segment_id=head.pk,
+        version=None,
+        dependencies={},
+        dependency_hash=content_hash({}),
+        replaces=True,
+        published_at=now,
+    )
+    _publish_stale(catalogue=load_catalogue(), now=now)
+    _ring()
+
+
+@transaction.atomic
+def republish(*, now: datetime) -> int:
+    """Start a new epoch for every live rule that today's catalogue would have judged differently; say for how many."""
+    if not _stale(load_catalogue()):
+        return 0
+    rulebook.hold_to_change()
+    published = _publish_stale(catalogue=load_catalogue(), now=now)
+    _ring()
+    return published
+
+
+SEGMENTS = Governed(
+    head=Segment,
+    version=SegmentVersion,
+    decision=SegmentDecision,
+    validate=check_content,
+    on_submit=freeze_evidence,
+    on_live=go_live,
+    on_retired=go_away,
+)
+
+
+def _publish(version: Any, *, catalogue: Catalogue, now: datetime) -> None:
+    before = RuleEpoch.objects.filter(segment_id=version.head_id).order_by("-epoch").first()
+    dependencies = dependencies_of(version, catalogue=catalogue)
+    fits = check(rule_of(version.content), catalogue=catalogue, workspace_tz=workspace_zone()).ok
+    RuleEpoch.objects.create(
+        segment_id=version.head_id,
+        version=version,
+        dependencies=dependencies,
+        dependency_hash=content_hash(dependencies),
+        replaces=before is not None and before.version_id is not None,
+        status=EpochStatus.BACKFILLING if fits else EpochStatus.BROKEN,
+        published_at=now,
+    )
+
+
+def _publish_stale(*, catalogue: Catalogue, now: datetime) -> int:
+    """All stale rules in one go: within one epoch no two rules may disagree about a type."""
+    stale = _stale(catalogue)
+    for row in stale:
+        _publish(row.version, catalogue=catalogue, now=now)
+    return len(stale)
+
+
+def _stale(catalogue: Catalogue) -> list[RuleEpoch]:
+    rows = RuleEpoch.objects.latest_per_segment().select_related("version__head")
+    return [row for row in rows if not is_current(row, catalogue=catalogue)]
+
+
+def _ring() -> None:
+    # A broker that is away fails nothing: the beat looks for backfills by itself.
+    transaction.on_commit(doorbell.ring, robust=True)
