@@ -1,11 +1,12 @@
 """The exact bytes of a ledger entry: RFC 8785 canonical JSON, written once and never again. Pure.
 
-Whoever holds an export recomputes these bytes' SHA-256 with any tool, so nothing here may change for entries that exist: a new
-field or another spelling is a new `v`. The public part names no one: `subject` and `private` are commitments whose keys the
-product can destroy without touching a byte of the entry.
+Whoever holds an export recomputes these bytes' SHA-256 with any tool, so nothing here may change for entries that
+exist: a new field or another spelling is a new `v`. The public part names no one: `subject` and `private` are
+commitments whose keys the product can destroy without touching a byte of the entry.
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class PurposeTerms:
-    """What was agreed to or refused: the purpose in the version that was live, its basis, and how long a grant holds."""
+    """What was agreed to or refused: a purpose in its live version, its basis, and how long a grant holds."""
 
     key: str
     version: int
@@ -75,7 +76,8 @@ def commit(nonce: bytes, payload: bytes) -> bytes:
 
 
 def encode_private(fields: Mapping[str, Any]) -> bytes:
-    return rfc8785.dumps(dict(fields))
+    """Encode the private part. Not canonical: RFC 8785 knows no integer beyond 2**53, and senders do."""
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def instant(moment: datetime) -> str:

@@ -1,6 +1,7 @@
 """The live purposes and notices, and which purpose the catalogue gives to events and traits.
 
-Writers read them fresh, in their transaction. Readers of profiles may not query: they get a copy that is at most a second old.
+Writers read them fresh, in their transaction. Readers of profiles may not query: they get a copy that is at most a
+second old.
 """
 
 import time

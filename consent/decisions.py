@@ -1,4 +1,4 @@
-"""Where a person stands on a purpose, and what that allows. Pure: `audiences` is the same decision as SQL, proven equal."""
+"""Where a person stands on a purpose, and what that allows. Pure; `audiences` is the same as SQL, proven equal."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,20 +69,20 @@ NOWHERE = Standing(act=None, assured=None)
 def stand(acts: Iterable[Act], *, at: datetime | None = None) -> Standing:
     """Say where the acts of ONE purpose leave a person, as of `at` (now, when absent).
 
-    The hard decision of this module is precedence. Entries reach us in any order: a phone sends what it queued last week, two
-    devices disagree, two people turn out to be one. So the standing is a function of the SET of entries and never of their arrival:
-    the latest by the time it happened wins; at the same instant a refusal beats a grant, because wrongly using is worse
-    than wrongly not using; and the hash of the entry settles the rest, so that two computers name the same entry.
-    An entry named in another's `supersedes` does not count: the other states the same decision at its true, earlier time.
-    A refusal counts whoever vouches for it; only for grants does assurance matter.
+    The hard decision of this module is precedence. Entries reach us in any order: a phone sends what it queued last
+    week, two devices disagree, two people turn out to be one. So the standing is a function of the SET of entries and
+    never of their arrival: the latest by the time it happened wins; at the same instant a refusal beats a grant,
+    because wrongly using is worse than wrongly not using; and the hash of the entry settles the rest, so that two
+    computers name the same entry. An entry named in another's `supersedes` does not count: the other states the same
+    decision at its true, earlier time. A refusal counts whoever vouches for it; only for grants does assurance matter.
     """
     known = list(acts)
     superseded = {act.supersedes for act in known if act.supersedes is not None}
-    standing = [
-        act for act in known if act.hash not in superseded and (at is None or act.occurred_at <= at)
-    ]
+    standing = [act for act in known if act.hash not in superseded and (at is None or act.occurred_at <= at)]
     assured = [act for act in standing if _is_restrictive(act) or act.assurance is Assurance.SERVER]
-    return Standing(act=max(standing, key=_precedence, default=None), assured=max(assured, key=_precedence, default=None))
+    return Standing(
+        act=max(standing, key=_precedence, default=None), assured=max(assured, key=_precedence, default=None)
+    )
 
 
 def decide(*, purpose: str, terms: Terms | None, standing: Standing, now: datetime) -> Decision:
@@ -99,7 +99,9 @@ def decide(*, purpose: str, terms: Terms | None, standing: Standing, now: dateti
 def _by_consent(terms: Terms, standing: Standing, now: datetime) -> Decision:
     act = standing.assured if terms.server_only else standing.act
     if act is None and standing.act is not None:
-        return _decision(Outcome.GAP, terms, "Only a browser or app vouches for the grant", "assurance_too_low", standing.act)
+        return _decision(
+            Outcome.GAP, terms, "Only a browser or app vouches for the grant", "assurance_too_low", standing.act
+        )
     if act is None:
         return _decision(Outcome.GAP, terms, "No consent is on record", "no_record", None)
     if act.operation is not Operation.GRANT:

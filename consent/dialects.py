@@ -1,9 +1,9 @@
 """What an event says about consent, in Segment's and in RudderStack's way of saying it. Pure.
 
-Segment: `context.consent.categoryPreferences = {category: bool}`; `{}` refuses every category; a category left out of a
-non-empty object is false where it was said before. RudderStack: `context.consentManagement` with two lists of ids; an id in
-neither says nothing. Each has a track event of its own by which a person's decision, rather than a setting that rides
-along, is told.
+Segment: `context.consent.categoryPreferences = {category: bool}`; `{}` refuses every category; a category left out of
+a non-empty object is false where it was said before. RudderStack: `context.consentManagement` with two lists of ids;
+an id in neither says nothing. Each has a track event of its own by which a person's decision, rather than a setting
+that rides along, is told.
 """
 
 from collections.abc import Iterable, Mapping

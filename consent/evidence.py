@@ -1,17 +1,17 @@
 """Keys of subjects, and the private part of an entry: committed to in public, encrypted here, shredded with its key.
 
-Per subject there is one random evidence key, wrapped under a key that HKDF derives from the root secret outside the database. From it
-come the key of the private parts and the nonce of the subject's own commitment, so deleting one row cuts the entries
-loose from the person and leaves every byte of them as it was.
+Per subject there is one random evidence key, wrapped under a key that HKDF derives from the root secret outside the
+database. From it come the key of the private parts and the nonce of the subject's own commitment, so deleting one row
+cuts the entries loose from the person and leaves every byte of them as it was.
 """
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -58,7 +58,12 @@ def lock(origin_ids: Iterable[int], *, now: datetime) -> dict[int, Subject]:
                 "INSERT INTO consent_subject_key (origin_id, wrapped, created_at)"
                 " SELECT * FROM unnest(%s::bigint[], %s::bytea[], array_fill(%s::timestamptz, ARRAY[%s]))"
                 " ON CONFLICT DO NOTHING",
-                [missing, [_wrap(secrets.token_bytes(_KEY_BYTES), origin_id) for origin_id in missing], now, len(missing)],
+                [
+                    missing,
+                    [_wrap(secrets.token_bytes(_KEY_BYTES), origin_id) for origin_id in missing],
+                    now,
+                    len(missing),
+                ],
             )
         cursor.execute(
             "SELECT origin_id, wrapped FROM consent_subject_key WHERE origin_id = ANY(%s)"
@@ -89,7 +94,8 @@ def open_private(*, entry_id: int, commitment: bytes) -> dict[str, Any]:
     nonce, payload = opened[:_COMMITMENT_NONCE_BYTES], opened[_COMMITMENT_NONCE_BYTES:]
     if canonical.commit(nonce, payload) != commitment:
         raise Shredded("The private part does not match the entry's commitment.")
-    return msgspec.json.decode(payload, type=dict[str, Any])
+    opened_fields: dict[str, Any] = json.loads(payload)
+    return opened_fields
 
 
 def _subject(origin_id: int, wrapped: bytes) -> Subject:

@@ -1,13 +1,15 @@
 """From the preference that rides on every event to the few acts worth an entry. Pure.
 
-A consent manager repeats its setting on each event. Taken as an act each, the repeats would fill the ledger, renew an expiry
-that nobody renewed, and, worst, undo a withdrawal made elsewhere: the person withdraws in their account, and the next page
-view of a browser that does not know says yes again. So within one device's stream only a CHANGE is an act.
+A consent manager repeats its setting on each event. Taken as an act each, the repeats would fill the ledger, renew an
+expiry that nobody renewed, and, worst, undo a withdrawal made elsewhere: the person withdraws in their account, and
+the next page view of a browser that does not know says yes again. So within one device's stream only a CHANGE is an
+act.
 
-Arrival order must not matter, and keeping every repeat to find out what changed would be the flood again. Three instants are
-enough: the latest yes, the latest no, and when the current run of equal answers began. All three are maxima or minima over the
-set of sightings, with one exception: an answer that arrives late into the middle of a run of the other one splits it, and
-where the second half began is known only to the events themselves, so `resumed_at` asks them.
+Arrival order must not matter, and keeping every repeat to find out what changed would be the flood again. Three
+instants are enough: the latest yes, the latest no, and when the current run of equal answers began. All three are
+maxima or minima over the set of sightings, with one exception: an answer that arrives late into the middle of a run of
+the other one splits it, and where the second half began is known only to the events themselves, so `resumed_at` asks
+them.
 """
 
 from collections.abc import Callable, Iterable
@@ -56,11 +58,15 @@ class Change:
 
 
 def follow(
-    preference: Preference | None, sightings: Iterable[Sighting], *, resumed_at: Callable[[bool, datetime], datetime | None]
+    preference: Preference | None,
+    sightings: Iterable[Sighting],
+    *,
+    resumed_at: Callable[[bool, datetime], datetime | None],
 ) -> tuple[Preference | None, tuple[Change, ...]]:
     """Return the preference after the sightings, in whatever order they come, and the acts they make.
 
-    `resumed_at(granted, after)` is the first stored sighting of that answer after an instant, or None when none is kept.
+    `resumed_at(granted, after)` is the first stored sighting of that answer after an instant, or None when none is
+    kept.
     """
     changes: list[Change] = []
     for sighting in sorted(sightings, key=lambda each: (each.at, not each.granted)):

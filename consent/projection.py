@@ -16,7 +16,7 @@ from consent import evidence, section
 from consent.decisions import NOWHERE, Act, Assurance, Operation, Standing, stand
 from consent.models import ConsentState
 from profiles import card, lanes
-from profiles.models import Cause, Origin
+from profiles.models import Card, Cause, Origin
 
 SECTION = "consent"
 
@@ -99,6 +99,24 @@ def write_cards(profile_ids: Iterable[int], *, now: datetime) -> None:
             for person in wanted
         ],
     )
+
+
+def write_expired_cards(profile_ids: Iterable[int], *, now: datetime) -> None:
+    """Write the cards whose own end has passed; a grant that ran out long ago has been written down already."""
+    passed = Card.objects.filter(profile_id__in=list(profile_ids), section=SECTION, until__lte=now)
+    write_cards(passed.values_list("profile_id", flat=True), now=now)
+
+
+def with_consent(profile_ids: Iterable[int]) -> frozenset[int]:
+    """Return which of the people ever said anything, under any of their origins."""
+    people = list(profile_ids)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT o.root_id FROM origin o JOIN consent_subject_key k ON k.origin_id = o.id"
+            " WHERE o.root_id = ANY(%s) UNION SELECT origin_id FROM consent_subject_key WHERE origin_id = ANY(%s)",
+            [people, people],
+        )
+        return frozenset(person for (person,) in cursor.fetchall())
 
 
 def standings_of(profile_ids: Sequence[int]) -> Standings:

@@ -68,7 +68,8 @@ class Wording:
 
 
 _PURPOSE_FIELDS = {
-    "title", "description", "legal_basis", "accepted_assurance", "categories", "expires_after", "notice", "sale_or_sharing",
+    "title", "description", "legal_basis", "accepted_assurance", "categories", "expires_after", "notice",
+    "sale_or_sharing",
 }  # fmt: skip
 
 

@@ -61,7 +61,9 @@ class Entry(models.Model):
                 condition=Q(operation__in=EntryOperation.values), name="consent_entry_operation_known"
             ),
             models.CheckConstraint(condition=Q(channel__in=Channel.values), name="consent_entry_channel_known"),
-            models.CheckConstraint(condition=Q(assurance__in=("client", "server")), name="consent_entry_assurance_known"),
+            models.CheckConstraint(
+                condition=Q(assurance__in=("client", "server")), name="consent_entry_assurance_known"
+            ),
             models.CheckConstraint(condition=Q(purposes__len__gt=0), name="consent_entry_has_a_purpose"),
             models.CheckConstraint(
                 condition=Q(notice_key__isnull=True, notice_version__isnull=True)
