@@ -125,8 +125,8 @@ def _second_reading(plain: bytes, error: DecodeError) -> _Batch:
 # so what it makes of the body is cut into events again; each event is then judged alone and the sound ones are kept.
 def _read_leniently(plain: bytes, error: DecodeError) -> dict[str, Any]:
     try:
-        document = json.loads(plain)
-    except (ValueError, UnicodeDecodeError):
+        document = json.loads(plain.decode("utf-8-sig"))
+    except ValueError:
         raise BodyRefused(400, "invalid_json", f"The body is not JSON: {error}.") from None
     if not isinstance(document, dict):
         raise BodyRefused(400, "invalid_json", "The body is not a JSON object.")
