@@ -52,14 +52,15 @@ def draft(*, head: GovernedHead, content: Any, by: User, now: datetime) -> Any:
 
 
 @transaction.atomic
-def edit(*, version: GovernedVersion, content: Any, by: User, now: datetime) -> None:
+def edit(*, version: GovernedVersion, content: Any, by: User, now: datetime, seen_hash: str | None = None) -> None:
     """Replace the content of a draft; one under review goes back to draft, its request void.
 
-    Raises NotAllowed, WrongState, ContentInvalid.
+    `seen_hash` is the content the person began from. Raises NotAllowed, WrongState, ContentInvalid.
     """
     _require(by, Role.AUTHOR, "edit")
     governed, head = _locked(version.head)
     _expect(version, State.DRAFT, State.REVIEW, step="edited")
+    _expect_seen(version, seen_hash)
     new_hash = content_hash(content)
     governed.validate(content)
     if version.state == State.REVIEW:
@@ -181,7 +182,7 @@ def _expect(version: GovernedVersion, *states: State, step: str) -> None:
 
 def _expect_seen(version: GovernedVersion, seen_hash: str | None) -> None:
     if seen_hash is not None and seen_hash != version.content_hash:
-        raise WrongState("The version changed since you looked at it: look again, then decide.")
+        raise WrongState("The version changed since you looked at it: look again, then go on.")
 
 
 def _expect_intact(version: GovernedVersion) -> None:
