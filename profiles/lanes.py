@@ -1,8 +1,33 @@
-"""Lanes: the single writer for each share of the people."""
+"""Lanes: the single writer for each share of the people.
 
-from collections.abc import Mapping
+A claim stores events and notes whom it touched. Here, in another transaction, those notes are taken, the people are
+locked, and only then, in new statements and so on a newer snapshot, is their state computed from all that is stored
+about them. An event and its note commit together, so whoever takes the note sees the event; two events that never saw
+each other inside their claims are both seen here. No evaluation builds on an earlier one, only on stored facts.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.module_loading import import_string
+
+from cdp.copying import copy_rows
+from profiles import card, traits
+from profiles.identity.resolve import bucket_of
+from profiles.models import Cause
+
+LANES_PER_BATCH = 512
+TOUCHES_PER_BATCH = 8_000
+EVERYTHING = "*"
+_TRAIT = "trait:"
+_IDENTIFIER = "identifier:"
+_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +44,175 @@ class LaneBatch:
 
     now: datetime
     people: Mapping[int, Touch]
+
+
+Step = Callable[[LaneBatch], Mapping[int, datetime]]
+
+_TAKE_LANES = """
+SELECT id FROM lane WHERE EXISTS (SELECT FROM touched WHERE touched.lane = lane.id)
+ ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+# What an application waits for goes before what a publication or a new threshold touches in bulk.
+_TAKE_TOUCHES = """
+DELETE FROM touched WHERE id IN (
+    SELECT id FROM touched WHERE lane = ANY(%s)
+     ORDER BY cause IN ('backfill', 'version', 'threshold'), id LIMIT %s FOR UPDATE SKIP LOCKED)
+RETURNING profile_id, keys, cause
+"""
+_TAKE_TOUCHES_OF_ONE = """
+DELETE FROM touched WHERE id IN (
+    SELECT id FROM touched WHERE lane = %s AND profile_id = %s FOR UPDATE SKIP LOCKED)
+RETURNING profile_id, keys, cause
+"""
+_LOCK_PEOPLE = """
+SELECT id, merged_into, evaluated_at FROM profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+"""
+_UPDATE_PEOPLE = """
+UPDATE profile
+   SET evaluated_at = %(now)s, revision = revision + 1, event_count = counted.events,
+       first_seen_at = counted.first, last_seen_at = counted.last,
+       traits = CASE WHEN profile.id = ANY(%(changed)s) THEN coalesce(
+           (SELECT jsonb_object_agg(name, value) FROM trait WHERE profile_id = profile.id AND value IS NOT NULL), '{}')
+           ELSE traits END
+  FROM (SELECT root_id, sum(event_count) AS events, min(first_seen_at) AS first, max(last_seen_at) AS last
+          FROM origin WHERE root_id = ANY(%(people)s) GROUP BY root_id) AS counted
+ WHERE profile.id = counted.root_id
+"""
+_WRITE_DUE = """
+INSERT INTO due (profile_id, bucket, due_at)
+SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::timestamptz[])
+    ON CONFLICT (profile_id) DO UPDATE SET due_at = excluded.due_at WHERE due.due_at > excluded.due_at
+"""
+_SWEEP = """
+INSERT INTO touched (lane, profile_id, keys, cause)
+SELECT bucket, profile_id, '{*}', 'sweep' FROM due
+ WHERE due_at <= clock_timestamp()
+   AND NOT EXISTS (SELECT FROM touched
+                    WHERE lane = bucket AND touched.profile_id = due.profile_id AND cause = 'sweep')
+ ORDER BY due_at LIMIT %s
+"""
+
+
+def touch(*, profile_ids: Iterable[int], keys: Iterable[str], cause: Cause | str) -> None:
+    """Have people looked at again, in the transaction of whatever changed about them."""
+    spelled = list(keys)
+    ids = sorted(set(profile_ids))
+    if ids:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO touched (lane, profile_id, keys, cause)"
+                " SELECT id %% 1024, id, %s::text[], %s FROM unnest(%s::bigint[]) AS id",
+                [spelled, str(Cause(cause).value), ids],
+            )
+
+
+@transaction.atomic
+def run_once(*, limit: int = LANES_PER_BATCH) -> int:
+    """Take up to `limit` lanes with touched people, evaluate those people, and return how many touches were taken."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_LANES, [limit])
+        lanes = [lane for (lane,) in cursor.fetchall()]
+        if not lanes:
+            return 0
+        cursor.execute(_TAKE_TOUCHES, [lanes, TOUCHES_PER_BATCH])
+        touches = cursor.fetchall()
+        _evaluate(cursor, touches)
+        return len(touches)
+
+
+@transaction.atomic
+def refresh(profile_id: int) -> None:
+    """Evaluate one person now, for a reader who cannot wait for the lane; waits only for that person's lock.
+
+    Their lock alone makes this a single writer as well: a lane takes it too, before it looks at anything.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK_PEOPLE, [[profile_id]])
+        cursor.execute(_TAKE_TOUCHES_OF_ONE, [bucket_of(profile_id), profile_id])
+        _evaluate(cursor, [*cursor.fetchall(), (profile_id, [EVERYTHING], Cause.SWEEP.value)])
+
+
+def sweep_due(*, limit: int = 2_000) -> int:
+    """Touch the people whose due time has come, at most `limit`; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SWEEP, [limit])
+        return int(cursor.rowcount)
+
+
+def _evaluate(cursor: Any, touches: Sequence[tuple[int, Sequence[str], str]]) -> None:
+    keys: defaultdict[int, set[str]] = defaultdict(set)
+    causes: defaultdict[int, dict[str, None]] = defaultdict(dict)
+    for profile, changed, cause in touches:
+        keys[profile].update(changed)
+        causes[profile][cause] = None
+    people, now = _lock(cursor, keys, causes)
+    if not people:
+        return
+    _look_at_everything_when_due(cursor, keys, causes, people, now=now)
+    everything = [profile for profile in people if EVERYTHING in keys[profile]]
+    named = {
+        profile: {key.removeprefix(_TRAIT) for key in keys[profile] if key.startswith(_TRAIT)}
+        for profile in people
+        if EVERYTHING not in keys[profile]
+    }
+    changed = traits.fold(cursor, named=named, everything=everything)
+    cursor.execute(_UPDATE_PEOPLE, {"now": now, "changed": sorted(changed), "people": people})
+    renamed = {profile for profile in people if any(key.startswith(_IDENTIFIER) for key in keys[profile])}
+    card.write_profile_section(changed | renamed | set(everything), now=now)
+    batch = LaneBatch(now, {profile: Touch(frozenset(keys[profile]), tuple(causes[profile])) for profile in people})
+    _write_due(cursor, _take_steps(batch))
+
+
+def _lock(
+    cursor: Any, keys: Mapping[int, set[str]], causes: Mapping[int, Mapping[str, None]]
+) -> tuple[list[int], datetime]:
+    """Lock the people in one order for all, pass on what belongs to a merge's winner, and read the clock after it."""
+    cursor.execute(_LOCK_PEOPLE, [sorted(keys)])
+    rows = cursor.fetchall()
+    forwarded = [
+        (bucket_of(winner), winner, "{" + EVERYTHING + "}", cause)
+        for profile, winner, _ in rows
+        if winner is not None
+        for cause in causes[profile]
+    ]
+    copy_rows(cursor, "touched", ("lane", "profile_id", "keys", "cause"), forwarded)
+    cursor.execute("SELECT clock_timestamp()")
+    now = cursor.fetchone()[0]
+    people = [profile for profile, winner, _ in rows if winner is None]
+    # Never at or before an earlier evaluation of the same person: periods would come out empty or negative.
+    latest = max((evaluated for _, _, evaluated in rows if evaluated is not None), default=now - _TICK)
+    return people, max(now, latest + _TICK)
+
+
+def _look_at_everything_when_due(
+    cursor: Any,
+    keys: Mapping[int, set[str]],
+    causes: Mapping[int, dict[str, None]],
+    people: Sequence[int],
+    *,
+    now: datetime,
+) -> None:
+    """A due time that has passed may belong to any rule: without this, the next one would be that of a few rules."""
+    cursor.execute("DELETE FROM due WHERE profile_id = ANY(%s) AND due_at <= %s RETURNING profile_id", [people, now])
+    for (profile,) in cursor.fetchall():
+        keys[profile].add(EVERYTHING)
+        causes[profile][Cause.SWEEP.value] = None
+
+
+@cache
+def _steps(paths: tuple[str, ...]) -> tuple[Step, ...]:
+    return tuple(import_string(path) for path in paths)
+
+
+def _take_steps(batch: LaneBatch) -> dict[int, datetime]:
+    due: dict[int, datetime] = {}
+    for step in _steps(tuple(settings.LANE_STEPS)):
+        for profile, at in step(batch).items():
+            due[profile] = min(at, due.get(profile, at))
+    return due
+
+
+def _write_due(cursor: Any, due: Mapping[int, datetime]) -> None:
+    ids = sorted(due)
+    if ids:
+        cursor.execute(_WRITE_DUE, [ids, [bucket_of(profile) for profile in ids], [due[profile] for profile in ids]])

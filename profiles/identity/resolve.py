@@ -1,7 +1,32 @@
-"""Apply what `matching` decides: new people, links, merges."""
+"""Find the origins of identifiers, learn new ones, and apply what `matching` decides: new people, links, merges, moves.
 
+Learning is one short transaction of its own, before the events that caused it are stored: what it writes says the same
+however often it is repeated, so a crash in between costs nothing. It takes one advisory lock, because grouping has to
+see every sighting of a neighbourhood; with a lock per person, two merges that meet half-way have to be chased and
+restarted. Only what is new takes the lock: a known person's events never wait here.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils.module_loading import import_string
+from msgspec import Struct
+
+from cdp.copying import copy_rows
+from cdp.ids import new_ids
+from cdp.pseudonyms import lookup_hash
+from profiles.identity import matching
+from profiles.identity.matching import Seen
+from profiles.models import Cause, LinkReason
+
+LANES = 1024
+#: (identifier type, canonical value)
+Name = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +36,293 @@ class Merge:
     winner_id: int
     loser_id: int
     now: datetime
+
+
+class First(Struct, frozen=True):
+    """The earliest event that said something, and how it said it."""
+
+    ts: datetime
+    event_id: int
+    reason: str = LinkReason.BORN.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What a grouping means for the rows: everything that `_apply` writes."""
+
+    root_of: Mapping[int, int]  # every origin looked at, to its profile from now on
+    was: Mapping[int, int]  # those that had one, to their profile until now
+    born: Sequence[int]  # profiles not seen before
+    merges: Sequence[Merge]
+    moved: Sequence[int]  # origins that leave their person without a merge
+    refused: Sequence[Seen]
+
+
+def bucket_of(profile_id: int) -> int:
+    """Return the share of the people, and hence the lane, that a profile belongs to."""
+    return profile_id % LANES
+
+
+def find(names: Iterable[Name]) -> dict[Name, int]:
+    """Return the origin of every name that is known."""
+    by_hash = {(name[0], lookup_hash(*name)): name for name in names}
+    if not by_hash:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_FIND, [[type for type, _ in by_hash], [hash for _, hash in by_hash]])
+        return {by_hash[type, bytes(hash)]: origin for type, hash, origin in cursor.fetchall()}
+
+
+def roots(origins: Iterable[int]) -> dict[int, int]:
+    """Return the profile each origin belongs to now."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, root_id FROM origin WHERE id = ANY(%s)", [list(origins)])
+        return dict(cursor.fetchall())
+
+
+def unknown_pairs(pairs: Mapping[tuple[int, int], First]) -> set[tuple[int, int]]:
+    """Return the pairs of origins never seen together before, or not as early."""
+    if not pairs:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _UNKNOWN_PAIRS, _columns((one, two, seen.ts, seen.event_id) for (one, two), seen in pairs.items())
+        )
+        return set(cursor.fetchall())
+
+
+@transaction.atomic
+def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> None:
+    """Record new names and pairs of names, and regroup the people they concern."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cdp identity'))")
+        cursor.execute("SELECT clock_timestamp()")  # a statement after the lock: nobody else's row is later
+        now = cursor.fetchone()[0]
+        origin_of = find(names)
+        fresh = _create_identifiers(cursor, {n: first for n, first in names.items() if n not in origin_of}, now=now)
+        origin_of |= fresh
+        changed = _record_sightings(cursor, {(origin_of[a], origin_of[b]): s for (a, b), s in together.items()})
+        affected = set(fresh.values()) | {origin for pair in changed for origin in pair}
+        if affected:
+            types = {origin: name[0] for name, origin in fresh.items()}
+            born_by = {origin_of[name]: first for name, first in names.items() if name in fresh}
+            _regroup(cursor, affected, types, changed, born_by, now=now)
+
+
+def _create_identifiers(cursor: Any, names: Mapping[Name, First], *, now: datetime) -> dict[Name, int]:
+    created = dict(zip(sorted(names), new_ids(len(names), now=now), strict=True))
+    rows = [(n[0], lookup_hash(*n), n[1], origin, names[n].event_id, names[n].ts) for n, origin in created.items()]
+    columns = ("type", "hash", "value", "origin_id", "event_id", "first_seen_at")
+    copy_rows(cursor, "identifier", columns, sorted(rows))
+    return created
+
+
+def _record_sightings(cursor: Any, together: Mapping[tuple[int, int], First]) -> dict[tuple[int, int], str]:
+    if not together:
+        return {}
+    rows = ((a, b, seen.reason, seen.ts, seen.event_id) for (a, b), seen in sorted(together.items()))
+    cursor.execute(_RECORD_SIGHTINGS, _columns(rows))
+    return {(origin, other): reason for origin, other, reason in cursor.fetchall()}
+
+
+def _regroup(
+    cursor: Any,
+    affected: set[int],
+    types: dict[int, str],
+    changed: Mapping[tuple[int, int], str],
+    born_by: Mapping[int, First],
+    *,
+    now: datetime,
+) -> None:
+    cursor.execute(_NEIGHBOURHOOD, [list(affected)])
+    was = {}
+    for origin, type, root in cursor.fetchall():
+        types[origin] = type
+        was[origin] = root
+    cursor.execute(
+        "SELECT origin_id, with_origin_id, seen_at, event_id FROM sighting WHERE origin_id = ANY(%s)", [list(types)]
+    )
+    sightings = [Seen(*row) for row in cursor.fetchall()]
+    grouping = matching.group(types, sightings)
+    assigned = matching.assign(grouping, types=types, roots=was)
+    plan = _plan(grouping, assigned, was, now=now)
+    _apply(cursor, plan, types, changed, born_by, [s for s in sightings if (s.origin, s.other) in changed], now=now)
+
+
+def _plan(grouping: matching.Grouping, assigned: matching.Assigned, was: Mapping[int, int], *, now: datetime) -> _Plan:
+    newborn = [group for group, profile in assigned.profile_of.items() if profile is None]
+    profiles = {**assigned.profile_of, **dict(zip(newborn, new_ids(len(newborn), now=now), strict=True))}
+    root_of = {origin: profiles[group] for origin, group in grouping.of.items()}
+    winner_of = {loser: winner for winner, loser in assigned.merged}
+    return _Plan(
+        root_of=root_of,
+        was=was,
+        born=sorted(profiles[group] for group in newborn),
+        merges=[Merge(winner, loser, now) for winner, loser in assigned.merged],
+        moved=[origin for origin, root in was.items() if root_of[origin] != winner_of.get(root, root)],
+        refused=grouping.refused,
+    )
+
+
+def _apply(
+    cursor: Any,
+    plan: _Plan,
+    types: Mapping[int, str],
+    changed: Mapping[tuple[int, int], str],
+    born_by: Mapping[int, First],
+    causes: Sequence[Seen],
+    *,
+    now: datetime,
+) -> None:
+    joined_by = {origin: seen for seen in causes for origin in (seen.other, seen.origin)}
+    newcomers = {origin: root for origin, root in plan.root_of.items() if origin not in plan.was}
+    locked = {m.loser_id for m in plan.merges} | {m.winner_id for m in plan.merges}
+    locked |= {plan.was[origin] for origin in plan.moved} | {plan.root_of[origin] for origin in plan.moved}
+    locked -= set(plan.born)
+    cursor.execute("SELECT id FROM profile WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [sorted(locked)])
+    _create_profiles(cursor, plan.born, now=now)
+    origins = ((origin, root, bucket_of(root)) for origin, root in sorted(newcomers.items()))
+    copy_rows(cursor, "origin", ("id", "root_id", "bucket"), origins)
+    links = [(profile, profile, now, None, None, LinkReason.BORN.value) for profile in plan.born]
+    for origin, root in newcomers.items():
+        seen = joined_by.get(origin)
+        joined = seen is not None and plan.root_of[seen.other] == plan.root_of[seen.origin]
+        reason = changed[seen.origin, seen.other] if joined else LinkReason.BORN.value
+        links.append((origin, root, now, None, born_by[origin].event_id, reason))
+    links += _refusals(plan, changed, now=now)
+    copy_rows(cursor, "link", ("origin_id", "root_id", "recorded_from", "recorded_to", "event_id", "reason"), links)
+    for merge in plan.merges:
+        _merge(cursor, merge, _cause(merge, plan, causes), types, changed)
+    _move(cursor, plan, joined_by, now=now)
+    _touch(cursor, plan, newcomers, types)
+
+
+def _create_profiles(cursor: Any, profiles: Sequence[int], *, now: datetime) -> None:
+    copy_rows(cursor, "profile", ("id", "bucket", "created_at"), ((p, bucket_of(p), now) for p in profiles))
+    copy_rows(cursor, "origin", ("id", "root_id", "bucket"), ((p, p, bucket_of(p)) for p in profiles))
+
+
+def _refusals(plan: _Plan, changed: Mapping[tuple[int, int], str], *, now: datetime) -> list[tuple[object, ...]]:
+    """Spell the refused joins as periods that never were: each is told once, when it is seen."""
+    return [
+        (seen.origin, plan.root_of[seen.other], now, now, seen.event_id, LinkReason.REFUSED.value)
+        for seen in plan.refused
+        if (seen.origin, seen.other) in changed
+    ]
+
+
+def _cause(merge: Merge, plan: _Plan, causes: Sequence[Seen]) -> Seen | None:
+    """Return the sighting on whose word two people became one: of the new ones, one that touches the loser."""
+    in_group = [seen for seen in causes if plan.root_of[seen.origin] == merge.winner_id == plan.root_of[seen.other]]
+    for seen in in_group:
+        if merge.loser_id in (plan.was.get(seen.origin), plan.was.get(seen.other)):
+            return seen
+    return in_group[0] if in_group else None
+
+
+@cache
+def _merge_steps(paths: tuple[str, ...]) -> tuple[Callable[[Merge], None], ...]:
+    return tuple(import_string(path) for path in paths)
+
+
+def _merge(
+    cursor: Any, merge: Merge, seen: Seen | None, types: Mapping[int, str], changed: Mapping[tuple[int, int], str]
+) -> None:
+    event_id = seen.event_id if seen else None
+    reason = changed[seen.origin, seen.other] if seen else LinkReason.SEEN_TOGETHER.value
+    facts = {
+        "winner": merge.winner_id,
+        "loser": merge.loser_id,
+        "now": merge.now,
+        "event": event_id,
+        "reason": reason,
+        "type": types[seen.origin] if seen else "",
+        "bucket": bucket_of(merge.winner_id),
+    }
+    for statement in _MERGE:
+        cursor.execute(statement, facts)
+    for step in _merge_steps(tuple(settings.MERGE_STEPS)):
+        step(merge)
+
+
+def _move(cursor: Any, plan: _Plan, joined_by: Mapping[int, Seen], *, now: datetime) -> None:
+    for origin in sorted(plan.moved):
+        root, seen = plan.root_of[origin], joined_by.get(origin)
+        facts = {
+            "origin": origin,
+            "root": root,
+            "bucket": bucket_of(root),
+            "now": now,
+            "event": seen.event_id if seen else None,
+            "reason": LinkReason.MOVED.value,
+        }
+        for statement in _MOVE:
+            cursor.execute(statement, facts)
+
+
+def _touch(cursor: Any, plan: _Plan, newcomers: Mapping[int, int], types: Mapping[int, str]) -> None:
+    everything = dict.fromkeys(plan.born, Cause.EVENT.value)
+    for origin in plan.moved:
+        everything[plan.was[origin]] = everything[plan.root_of[origin]] = Cause.MERGE.value
+    everything |= {merge.winner_id: Cause.MERGE.value for merge in plan.merges}
+    rows = [(bucket_of(profile), profile, "{*}", cause) for profile, cause in everything.items()]
+    for origin, root in newcomers.items():
+        if root not in everything:
+            rows.append((bucket_of(root), root, f"{{identifier:{types[origin]}}}", Cause.EVENT.value))
+    copy_rows(cursor, "touched", ("lane", "profile_id", "keys", "cause"), rows)
+
+
+def _columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+_FIND = """
+SELECT type, hash, origin_id
+  FROM unnest(%s::text[], %s::bytea[]) AS wanted (type, hash) JOIN identifier USING (type, hash)
+"""
+_UNKNOWN_PAIRS = """
+SELECT given.one, given.two
+  FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::bigint[]) AS given (one, two, seen_at, event_id)
+  LEFT JOIN sighting ON origin_id = one AND with_origin_id = two
+ WHERE sighting.origin_id IS NULL OR (given.seen_at, given.event_id) < (sighting.seen_at, sighting.event_id)
+"""
+_RECORD_SIGHTINGS = """
+INSERT INTO sighting (origin_id, with_origin_id, reason, seen_at, event_id)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], %s::bigint[])
+    ON CONFLICT (origin_id, with_origin_id) DO UPDATE
+   SET reason = excluded.reason, seen_at = excluded.seen_at, event_id = excluded.event_id
+ WHERE (excluded.seen_at, excluded.event_id) < (sighting.seen_at, sighting.event_id)
+RETURNING origin_id, with_origin_id, reason
+"""
+# A sighting can only change the groups of the origins it names and of their neighbours (an e-mail address follows the
+# device it was typed on), so all members of those groups are looked at, and nobody else.
+_NEIGHBOURHOOD = """
+WITH affected AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id),
+     near AS (SELECT id FROM affected
+              UNION SELECT with_origin_id FROM sighting JOIN affected ON origin_id = affected.id
+              UNION SELECT origin_id FROM sighting JOIN affected ON with_origin_id = affected.id),
+     touched_roots AS (SELECT DISTINCT root_id FROM origin JOIN near USING (id))
+SELECT origin.id, identifier.type, origin.root_id
+  FROM touched_roots JOIN origin USING (root_id) JOIN identifier ON identifier.origin_id = origin.id
+"""
+_SIGHTINGS = "SELECT origin_id, with_origin_id, seen_at, event_id FROM sighting WHERE origin_id = ANY(%s)"
+_MERGE = (
+    """INSERT INTO merge (winner_id, loser_id, at, event_id, identifier_type, reason)
+       VALUES (%(winner)s, %(loser)s, %(now)s, %(event)s, %(type)s, %(reason)s)""",
+    """WITH closed AS (UPDATE link SET recorded_to = %(now)s
+                        WHERE recorded_to IS NULL AND origin_id IN (SELECT id FROM origin WHERE root_id = %(loser)s)
+                    RETURNING origin_id)
+       INSERT INTO link (origin_id, root_id, recorded_from, event_id, reason)
+       SELECT origin_id, %(winner)s, %(now)s, %(event)s, %(reason)s FROM closed""",
+    "UPDATE origin SET root_id = %(winner)s, bucket = %(bucket)s WHERE root_id = %(loser)s",
+    "UPDATE profile SET merged_into = %(winner)s, traits = '{}' WHERE id = %(loser)s OR merged_into = %(loser)s",
+    "DELETE FROM trait WHERE profile_id = %(loser)s",
+    "DELETE FROM due WHERE profile_id = %(loser)s",
+    "DELETE FROM card WHERE profile_id = %(loser)s AND section = 'profile'",
+)
+_MOVE = (
+    "UPDATE link SET recorded_to = %(now)s WHERE recorded_to IS NULL AND origin_id = %(origin)s",
+    """INSERT INTO link (origin_id, root_id, recorded_from, event_id, reason)
+       VALUES (%(origin)s, %(root)s, %(now)s, %(event)s, %(reason)s)""",
+    "UPDATE origin SET root_id = %(root)s, bucket = %(bucket)s WHERE id = %(origin)s",
+)

@@ -1,0 +1,46 @@
+"""The doorbell's work: look for what is due. Safe to lose, to repeat and to run several times at once."""
+
+import time
+
+from celery import shared_task
+
+from profiles import days, lanes
+from profiles.ingest import doorbell, leases, pipeline
+
+SHARE_SECONDS = 2.0
+#: How long events may be stored one claim after the other before the people they touched are looked at.
+LANES_WAIT_SECONDS = 0.25
+
+
+@shared_task(name="profiles.drain")
+def drain() -> None:
+    """Store what waits in the inbox and evaluate whom it touched, until nothing waits or the share of time is used."""
+    started = time.monotonic()
+    if work_off(until=started + SHARE_SECONDS):
+        doorbell.ring()
+
+
+@shared_task(name="profiles.sweep")
+def sweep() -> None:
+    """Find everything a lost doorbell, a dead worker or the passing of time has left."""
+    days.prepare()
+    leases.park_the_dead()
+    lanes.sweep_due()
+    drain()
+
+
+def work_off(*, until: float) -> bool:
+    """Claim and evaluate in turns until the monotonic time `until`; return whether work may be left.
+
+    Under load claims come first: a person touched by ten claims is then evaluated once.
+    """
+    evaluated_at = time.monotonic()
+    while True:
+        claimed = pipeline.claim_once()
+        if not claimed or time.monotonic() - evaluated_at > LANES_WAIT_SECONDS:
+            taken = lanes.run_once()
+            evaluated_at = time.monotonic()
+            if not claimed and not taken:
+                return False
+        if time.monotonic() > until:
+            return True

@@ -1,0 +1,54 @@
+"""Which value of a trait wins, for a whole lane's people in one statement.
+
+The winner is a maximum over (method, source priority, observed_at, event id), so no order of arrival can change it,
+and equal statements are all kept. It is the first entry of an index per origin: the cost does not grow with how often
+a trait was stated. A null that wins is a tombstone: the trait is gone, and stays gone until something later says otherwise.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
+
+_ORDER = "method DESC, source_priority DESC, observed_at DESC, event_id DESC"
+_VALUE = "value, method, source_id, source_priority, observed_at, event_id, applied_at, confidence"
+
+_FOLD = f"""
+INSERT INTO trait (profile_id, name, {_VALUE})
+SELECT DISTINCT ON (profile_id, name) profile_id, name, {_VALUE}
+  FROM ({{wanted}}) AS wanted (profile_id, name)
+  JOIN origin ON origin.root_id = wanted.profile_id
+ CROSS JOIN LATERAL (
+       SELECT {_VALUE} FROM trait_value
+        WHERE trait_value.origin_id = origin.id AND trait_value.name = wanted.name ORDER BY {_ORDER} LIMIT 1) AS stated
+ ORDER BY profile_id, name, {_ORDER}
+    ON CONFLICT (profile_id, name) DO UPDATE
+   SET ({_VALUE}) = ROW (excluded.{_VALUE.replace(", ", ", excluded.")})
+ WHERE (trait.event_id, trait.method, trait.source_priority, trait.value)
+       IS DISTINCT FROM (excluded.event_id, excluded.method, excluded.source_priority, excluded.value)
+RETURNING profile_id
+"""
+_FOLD_NAMED = _FOLD.format(wanted="SELECT * FROM unnest(%s::bigint[], %s::text[])")
+_FOLD_ALL = _FOLD.format(
+    wanted="SELECT DISTINCT origin.root_id, trait_value.name FROM origin JOIN trait_value ON origin_id = origin.id"
+    " WHERE root_id = ANY(%s)"
+)
+_DROP_LOST = """
+DELETE FROM trait
+ WHERE profile_id = ANY(%s)
+   AND NOT EXISTS (SELECT FROM origin JOIN trait_value ON trait_value.origin_id = origin.id
+                    WHERE origin.root_id = trait.profile_id AND trait_value.name = trait.name)
+RETURNING profile_id
+"""
+
+
+def fold(cursor: Any, *, named: Mapping[int, Set[str]], everything: Sequence[int]) -> set[int]:
+    """Recompute winners: of the named traits, and of all traits for `everything`. Return whose traits changed."""
+    changed: set[int] = set()
+    pairs = sorted((profile, name) for profile, names in named.items() for name in names)
+    if pairs:
+        cursor.execute(_FOLD_NAMED, [[profile for profile, _ in pairs], [name for _, name in pairs]])
+        changed |= {profile for (profile,) in cursor.fetchall()}
+    if everything:
+        for statement in (_FOLD_ALL, _DROP_LOST):  # an origin that moved away took its traits along
+            cursor.execute(statement, [list(everything)])
+            changed |= {profile for (profile,) in cursor.fetchall()}
+    return changed
