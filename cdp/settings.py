@@ -90,6 +90,7 @@ LANE_STEPS: list[str] = []
 READ_GATES: list[str] = []
 MERGE_STEPS: list[str] = []
 ERASURE_STEPS: list[str] = []
+FIRST_RUN: list[str] = ["consent.first_run.purposes"]
 SUBJECT_SECTIONS: list[str] = ["profiles.subject_sections.traits", "profiles.subject_sections.identifiers"]
 
 # -- PostgreSQL: the owner migrates, the application's role writes ---------------------------------------------

@@ -1,17 +1,20 @@
 """
-A workspace's first run: a login for each role and three keys.
+A workspace's first run: a login for each role, three keys, and what the apps in settings.FIRST_RUN add.
 
 Secrets exist in clear only at the moment they are made, so they are kept in `workspace.json` beside the root key, mode
 0600, until somebody deletes that file; a later start then shows the addresses alone. Purposes, segments and data are
-not made here: they come in through the product's own doors.
+not made here: apps add the first purposes themselves, and the rest comes in through the product's own doors.
 """
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils.module_loading import import_string
 
 from cdp import api_keys, credentials
 from cdp.credentials import Credentials, Login
@@ -22,6 +25,15 @@ FILE = "workspace.json"
 ROLES = (Role.AUTHOR, Role.APPROVER, Role.COMPLIANCE, Role.ADMINISTRATOR)
 READING = {Scope.PROFILES_READ, Scope.SEGMENTS_READ, Scope.METRICS_READ}
 COMPLIANCE = {Scope.CONSENT_WRITE, Scope.CONSENT_READ, Scope.CONSENT_EXPORT, Scope.PROFILES_READ}
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRun:
+    """What an entry of settings.FIRST_RUN is given: `step(first_run) -> None`, in the transaction that makes the logins."""
+
+    author: User
+    approver: User
+    now: datetime
 
 
 def set_up(*, folder: Path, now: datetime) -> Credentials:
@@ -43,14 +55,18 @@ def _make(*, now: datetime) -> Credentials:
     for role, person in people.items():
         person.groups.add(Group.objects.get(name=role))
 
-    def key(kind: KeyKind, name: str, scopes: set[Scope], source: str = "") -> str:
+    for step in settings.FIRST_RUN:
+        import_string(step)(FirstRun(author=people[Role.AUTHOR], approver=people[Role.APPROVER], now=now))
+
+    def key(kind: KeyKind, name: str, scopes: set[Scope], source: str = "", purpose: str = "") -> str:
         by = people[Role.ADMINISTRATOR]
-        return api_keys.issue(kind=kind, name=name, scopes=scopes, source=source, by=by, now=now)[1]
+        rights = {"scopes": scopes, "source": source, "purpose": purpose}
+        return api_keys.issue(kind=kind, name=name, **rights, by=by, now=now)[1]
 
     return Credentials(
         logins={str(role): login for role, login in logins.items()},
         write_key=key(KeyKind.PUBLIC, "Website", {Scope.INGEST_WRITE, Scope.CONSENT_WRITE}, "website"),
-        read_key=key(KeyKind.SECRET, "Shop application", READING),
+        read_key=key(KeyKind.SECRET, "Shop application", READING, purpose="service"),
         compliance_key=key(KeyKind.SECRET, "Compliance office", COMPLIANCE),
     )
 
