@@ -132,6 +132,13 @@ def refresh(profile_id: int) -> None:
         _evaluate(cursor, [*cursor.fetchall(), (profile_id, [EVERYTHING], Cause.SWEEP.value)])
 
 
+def evaluate_now(*, profile_ids: Iterable[int], keys: Iterable[str], cause: Cause | str) -> None:
+    """Evaluate people in the caller's transaction without queueing them: for a backfill, which brings thousands."""
+    spelled = list(keys)
+    with connection.cursor() as cursor:
+        _evaluate(cursor, [(profile_id, spelled, str(Cause(cause).value)) for profile_id in profile_ids])
+
+
 def sweep_due(*, limit: int = 2_000) -> int:
     """Touch the people whose due time has come, at most `limit`; return how many."""
     with connection.cursor() as cursor:
