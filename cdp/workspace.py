@@ -2,8 +2,8 @@
 A workspace's first run: a login for each role, three keys, and what the apps in settings.FIRST_RUN add.
 
 Secrets exist in clear only at the moment they are made, so they are kept in `workspace.json` beside the root key, mode
-0600, until somebody deletes that file; a later start then shows the addresses alone. Purposes, segments and data are
-not made here: apps add the first purposes themselves, and the rest comes in through the product's own doors.
+0600, until somebody deletes that file; a later start then shows the addresses alone. Segments and data are not made
+here: they come in through the product's own doors.
 """
 
 import secrets
@@ -29,7 +29,7 @@ COMPLIANCE = {Scope.CONSENT_WRITE, Scope.CONSENT_READ, Scope.CONSENT_EXPORT, Sco
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """What an entry of settings.FIRST_RUN is given: `step(first_run) -> None`, in the transaction that makes the logins."""
+    """What an entry `step(first_run) -> None` of settings.FIRST_RUN gets, in the transaction that makes the logins."""
 
     author: User
     approver: User
