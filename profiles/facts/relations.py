@@ -10,6 +10,9 @@ import ibis.expr.types as ir
 
 from profiles.facts.values import ValueType
 
+# The expressions are written in stages on purpose, and the writers count on finding them: nothing may fuse them.
+ibis.options.sql.fuse_selects = False
+
 MOMENT = "timestamp('UTC')"
 _DTYPES = {
     ValueType.TEXT: "string",

@@ -136,7 +136,7 @@ def _parts(rules: Mapping[str, Rule]) -> Iterator[dict[int, Rule]]:
 def _joined(parts: Sequence[Part]) -> ir.Table:
     whole = parts[0].table
     for part in parts[1:]:
-        whole = whole.inner_join(part.table, "profile_id").drop("profile_id_right")
+        whole = whole.inner_join(part.table, "profile_id")
     return whole
 
 

@@ -1,7 +1,6 @@
 """The stages over events: from events to one row per person with what every event leaf needs. See `compiler`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from functools import reduce
 from operator import and_
@@ -22,34 +21,43 @@ from segments.rules.walks import Walk, series_of, walk_of
 _SOONEST = "soonest"
 
 
-@dataclass(frozen=True, slots=True)
 class EventStages:
     """The distinct event leaves of a part, each with its series' number and its walk."""
 
-    tables: Relations
-    leaves: tuple[EventLeaf, ...]
-    catalogue: Catalogue
-    zone: tzinfo
+    def __init__(
+        self, tables: Relations, leaves: tuple[EventLeaf, ...], *, catalogue: Catalogue, zone: tzinfo
+    ) -> None:
+        self.tables = tables
+        self.leaves = leaves
+        self.catalogue = catalogue
+        self.zone = zone
+        self._walks = {leaf: walk for leaf in leaves if (walk := walk_of(leaf)) is not None}
+        self._series: dict[EventLeaf, int] = {}
+        for leaf in leaves:
+            self._series.setdefault(series_of(leaf), len(self._series))
+        self._numbers = {leaf: self._series[series_of(leaf)] for leaf in leaves}
+        self._places = {leaf: place for place, leaf in enumerate(leaves)}
+        self._ordered = {self._numbers[leaf] for leaf, walk in self._walks.items() if walk.needs_order}
 
     def totals(self) -> ir.Table:
         """One row per person who has any of the events: totals, newest moments and turning points."""
         table = self._matched()
-        if any(walk.needs_order for _, walk in self._walks()):
+        if self._ordered:
             table = self._walked(table)
         columns: dict[str, ir.Scalar] = {_SOONEST: table.ts.min(where=table.future)}
-        for series, number in self._series().items():
+        for series, number in self._series.items():
             columns[_total(number)] = _measured_total(table, series, number)
-        for leaf, walk in self._walks():
+        for leaf, walk in self._walks.items():
             columns |= self._turning_points(table, leaf, walk)
         return table.group_by("profile_id").aggregate(**columns)
 
     def timed(self, table: ir.Table, leaf: EventLeaf) -> tuple[Timed, ir.NumericColumn]:
         """A leaf's value and due, and the measure observed, from the row with the totals (all NULL = no events)."""
         whole = leaf.measure is Measure.COUNT
-        total = table[_total(self._number(leaf))].fill_null(0)
+        total = table[_total(self._numbers[leaf])].fill_null(0)
         value = measured(total, leaf.test, whole=whole)
         turns = table[_SOONEST].fill_null(moment(NEVER))
-        walk = walk_of(leaf)
+        walk = self._walks.get(leaf)
         if walk is not None:
             left = ibis.interval(seconds=walk.seconds)
             turns = ibis.least(turns, (self._turning_point(table, leaf, walk, total, value) + left).fill_null(moment(NEVER)))
@@ -64,9 +72,9 @@ class EventStages:
         clocks = self._clocks()
         table = self.tables.events.inner_join(clocks, self.tables.events.profile_id == clocks.clock_id)
         columns = {"profile_id": table.profile_id, "ts": table.ts, "future": table.ts > table.now}
-        for seconds in sorted({walk.seconds for _, walk in self._walks() if walk.needs_order}):
+        for seconds in sorted({walk.seconds for _, walk in self._walks.items() if walk.needs_order}):
             columns[_inside(seconds)] = (table.ts > table[_start(seconds)]) & (table.ts <= table.now)
-        for series, number in self._series().items():
+        for series, number in self._series.items():
             matches = self._matches(table, series)
             if series.measure is Measure.SUM:
                 columns[_amount(number)] = matches.ifelse(table[sum_column(series).name], ibis.null())
@@ -96,7 +104,9 @@ class EventStages:
         """Beside each event what the strictly newer ones of each series come to, right on the first of equal moments."""
         newer = ibis.window(group_by=table.profile_id, order_by=table.ts.desc(), rows=(None, 0))
         columns: dict[str, ir.Column] = {"first": (table.ts.lag().over(newer) != table.ts).fill_null(True)}
-        for series, number in self._series_in_order().items():
+        for series, number in self._series.items():
+            if number not in self._ordered:
+                continue
             if series.measure is Measure.SUM:
                 own = table[_amount(number)].fill_null(0)
                 columns[_newer(number)] = own.sum().over(newer) - own
@@ -106,7 +116,7 @@ class EventStages:
         return table.mutate(**columns)
 
     def _turning_points(self, table: ir.Table, leaf: EventLeaf, walk: Walk) -> dict[str, ir.Scalar]:
-        number = self._number(leaf)
+        number = self._numbers[leaf]
         if walk.to_newest:
             return {_newest(number): table.ts.max(where=table[_match(number)])}
         reached = table[_inside(walk.seconds)] & table.first
@@ -121,7 +131,7 @@ class EventStages:
         self, table: ir.Table, leaf: EventLeaf, walk: Walk, total: ir.NumericColumn, value: ir.BooleanColumn
     ) -> ir.TimestampColumn:
         """The oldest event whose leaving changes the answer; NULL when there is none."""
-        number = self._number(leaf)
+        number = self._numbers[leaf]
         if walk.to_newest:
             return table[_newest(number)]
         if walk.rank is not None:
@@ -130,24 +140,8 @@ class EventStages:
         return value.ifelse(table[false_name], table[true_name])
 
     def _truth_names(self, leaf: EventLeaf) -> tuple[str, str]:
-        place = self.leaves.index(leaf)
+        place = self._places[leaf]
         return f"turns_true_{place}", f"turns_false_{place}"
-
-    def _walks(self) -> list[tuple[EventLeaf, Walk]]:
-        return [(leaf, walk) for leaf in self.leaves if (walk := walk_of(leaf)) is not None]
-
-    def _series(self) -> dict[EventLeaf, int]:
-        numbered: dict[EventLeaf, int] = {}
-        for leaf in self.leaves:
-            numbered.setdefault(series_of(leaf), len(numbered))
-        return numbered
-
-    def _series_in_order(self) -> dict[EventLeaf, int]:
-        ordered = {series_of(leaf) for leaf, walk in self._walks() if walk.needs_order}
-        return {series: number for series, number in self._series().items() if series in ordered}
-
-    def _number(self, leaf: EventLeaf) -> int:
-        return self._series()[series_of(leaf)]
 
     def _spans(self) -> Sequence[int]:
         return sorted({leaf.window.seconds for leaf in self.leaves if isinstance(leaf.window, Within)})

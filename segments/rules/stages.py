@@ -52,7 +52,7 @@ def part_of(
 ) -> Part:
     """Compile `rules` (by position) to `v<position>` and `d<position>`; with `leaves`, the leaves' columns as well."""
     distinct = tuple(dict.fromkeys(leaf for rule in rules.values() for _, leaf in leaves_of(rule)))
-    table, placed = _leaf_stage(distinct, tables, catalogue, zone)
+    table, placed = _leaf_stage(distinct, tables, catalogue, zone, leaves)
     first = min(rules)
     kept = {
         leaf: (f"t{first}_{number}", f"o{first}_{number}") for number, leaf in enumerate(distinct) if leaves
@@ -72,9 +72,9 @@ def part_of(
 
 
 def _leaf_stage(
-    leaves: tuple[Leaf, ...], tables: Relations, catalogue: Catalogue, zone: tzinfo
+    leaves: tuple[Leaf, ...], tables: Relations, catalogue: Catalogue, zone: tzinfo, observe: bool
 ) -> tuple[ir.Table, dict[Node, _Columns]]:
-    events = EventStages(tables, tuple(leaf for leaf in leaves if isinstance(leaf, EventLeaf)), catalogue, zone)
+    events = EventStages(tables, tuple(leaf for leaf in leaves if isinstance(leaf, EventLeaf)), catalogue=catalogue, zone=zone)
     table = _side_by_side(tables, events)
     columns: dict[str, ir.Column] = {"profile_id": table.profile_id}
     placed: dict[Node, _Columns] = {}
@@ -87,7 +87,8 @@ def _leaf_stage(
             case EventLeaf():
                 timed, observed = events.timed(table, leaf)
         columns |= _named(timed, f"{number}")
-        columns[_observed(number)] = observed
+        if observe:
+            columns[_observed(number)] = observed
         placed[leaf] = _placed(timed, f"{number}")
     return table.select(**columns), placed
 
