@@ -63,6 +63,7 @@ def _signed_in(request: Request, given: dict[str, Any]) -> User:
     user = authenticate(request._request, username=given["username"], password=given["password"])
     if not isinstance(user, User):
         raise Problem(401, "not_signed_in", "User name or password is wrong, or the account is locked for now.")
-    if settings.CDP_REQUIRE_OTP and match_token(user, given["one_time_password"]) is None:
+    code = given["one_time_password"]
+    if settings.CDP_REQUIRE_OTP and (not code or match_token(user, code) is None):
         raise Problem(401, "one_time_password_required", "The one-time password is missing or wrong.")
     return user
