@@ -86,9 +86,9 @@ TEMPLATES = [
 
 # -- the pipelines: lower floors call upper ones through these lists and in no other way ------------------------
 INGEST_GATES: list[str] = []
-LANE_STEPS: list[str] = []
+LANE_STEPS: list[str] = ["segments.memberships.evaluate"]
 READ_GATES: list[str] = []
-MERGE_STEPS: list[str] = []
+MERGE_STEPS: list[str] = ["segments.memberships.merge_step"]
 ERASURE_STEPS: list[str] = []
 FIRST_RUN: list[str] = ["consent.first_run.purposes"]
 SUBJECT_SECTIONS: list[str] = ["profiles.subject_sections.traits", "profiles.subject_sections.identifiers"]
@@ -136,6 +136,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
+    "segments": {"task": "segments.backfill", "schedule": 1.0, "options": {"expires": 5}},
     "heartbeat": {"task": "cdp.heartbeat", "schedule": 5.0, "options": {"expires": 10}},
 }
 

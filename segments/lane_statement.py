@@ -4,7 +4,7 @@ Everything happens in a single statement, hence in one snapshot: the values that
 evidence, and no row travels to Python that did not change. It returns, per person, the earliest due time over the rules it
 judged and the new card section where that differs from the stored one.
 
-    batch      who is judged, what touched them, whether they still stand on their own (not merged away)
+    batch      who is judged, and what touched them
     decided    the compiled rules: per person and rule a value, a due time and each leaf's observed value
     standing   every (person, segment) that is true now or has an open stay, with what is to happen to it:
                enter  leave  confirm (true under a newer version: the stay goes on)  stay
@@ -29,9 +29,7 @@ _NUMBERS = msgspec.json.Encoder(decimal_format="number")
 
 _TEMPLATE = """
 WITH batch AS MATERIALIZED (
-    SELECT t.profile_id, t.cause, p.id IS NOT NULL AND p.merged_into IS NULL AS alive
-    FROM unnest(%(ids)s::bigint[], %(causes)s::text[]) AS t(profile_id, cause)
-    LEFT JOIN profile p ON p.id = t.profile_id
+    SELECT * FROM unnest(%(ids)s::bigint[], %(causes)s::text[]) AS t(profile_id, cause)
 ),
 rule (segment_id, key, name, version_id, number, epoch, replaces, judged) AS MATERIALIZED (VALUES
     {rules}
@@ -40,15 +38,14 @@ decided AS MATERIALIZED (
     {decided}
 ),
 standing AS MATERIALIZED (
-    SELECT s.*, b.cause AS touched_by,
-        CASE WHEN s.membership_id IS NULL THEN CASE WHEN b.alive THEN 'enter' END
-             WHEN NOT b.alive OR r.segment_id IS NULL THEN 'leave'
+    SELECT s.*,
+        CASE WHEN s.membership_id IS NULL THEN 'enter'
+             WHEN r.segment_id IS NULL THEN 'leave'
              WHEN NOT r.judged THEN 'stay'
              WHEN NOT s.holds THEN 'leave'
              WHEN s.standing_version_id <> r.version_id THEN 'confirm'
              ELSE 'stay' END AS outcome,
-        CASE WHEN NOT b.alive THEN 'merge'
-             WHEN s.membership_id IS NULL AND b.cause = 'backfill' AND r.replaces THEN 'version'
+        CASE WHEN s.membership_id IS NULL AND b.cause = 'backfill' AND r.replaces THEN 'version'
              WHEN s.membership_id IS NOT NULL AND s.standing_version_id IS DISTINCT FROM r.version_id THEN 'version'
              ELSE b.cause END AS cause
     FROM (
@@ -79,8 +76,7 @@ opened AS (
 closed AS (
     UPDATE membership m
     SET left_at = greatest(%(now)s::timestamptz, m.entered_at + interval '1 microsecond'), left_cause = s.cause,
-        left_version_id = CASE WHEN s.cause <> 'merge' THEN r.version_id END,
-        evidence_left = CASE WHEN s.cause <> 'merge' AND r.segment_id IS NOT NULL THEN {evidence} END
+        left_version_id = r.version_id, evidence_left = {evidence}
     FROM standing s LEFT JOIN rule r USING (segment_id) LEFT JOIN decided d USING (profile_id)
     WHERE s.outcome = 'leave' AND m.id = s.membership_id
     RETURNING m.id, m.profile_id, m.segment_id, coalesce(m.left_version_id, m.standing_version_id) AS version_id
@@ -108,12 +104,12 @@ section AS (
     GROUP BY s.profile_id
 ),
 judged AS (
-    SELECT b.profile_id, d.due, coalesce(s.body, '[]') AS body,
+    SELECT profile_id, d.due, coalesce(s.body, '[]') AS body,
         {until} AS until, c.body AS old_body, c.until AS old_until
     FROM batch b
-    LEFT JOIN (SELECT profile_id, {due} AS due FROM decided) d ON d.profile_id = b.profile_id AND b.alive
-    LEFT JOIN section s ON s.profile_id = b.profile_id
-    LEFT JOIN card c ON c.profile_id = b.profile_id AND c.section = 'segments'
+    LEFT JOIN (SELECT profile_id, {due} AS due FROM decided) d USING (profile_id)
+    LEFT JOIN section s USING (profile_id)
+    LEFT JOIN (SELECT * FROM card WHERE section = 'segments') c USING (profile_id)
 )
 SELECT profile_id, due, body IS DISTINCT FROM old_body OR until IS DISTINCT FROM old_until AS changed,
     CASE WHEN body IS DISTINCT FROM old_body OR until IS DISTINCT FROM old_until THEN body END AS body, until

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 from django.db import connection, transaction
 
-from profiles import card, lanes
+from profiles import card
 from profiles.identity.resolve import Merge
 from profiles.lanes import LaneBatch, Touch
 from profiles.models import Cause
@@ -30,7 +30,7 @@ _PRECEDENCE = (
 def evaluate(batch: LaneBatch) -> Mapping[int, datetime]:
     """Judge the batch's people by every live rule that what changed can touch; return when time alone may change it.
 
-    Runs in the lane's transaction, whose lock makes it the only writer of these people's memberships.
+    Runs in the transaction that holds these people's locks, which makes it the only writer of their memberships.
     """
     rulebook.hold()
     book = rulebook.current()
@@ -41,15 +41,13 @@ def evaluate(batch: LaneBatch) -> Mapping[int, datetime]:
 
 
 def merge_step(merge: Merge) -> None:
-    """Close the loser's memberships and have both looked at again.
+    """Close the loser's memberships; the merge holds both people's locks and has the winner looked at again.
 
-    The winner is judged on the joined history and opens stays of their own: `entered_at` says since when the *joined* person
-    is in, and never claims a past that was not theirs at the time. The loser's lane may be opening a stay at this very moment; the touch
-    sends it back there, where a merged person's stays are closed.
+    The winner is judged on the joined history and opens stays of their own: `entered_at` says since when the *joined*
+    person is in, and claims no past that was not theirs at the time.
     """
     lane_statement.close_for_merge(profile_id=merge.loser_id, now=merge.now)
     card.write_section("segments", [(merge.loser_id, [], None)])
-    lanes.touch([merge.winner_id, merge.loser_id], [EVERYTHING], Cause.MERGE)
 
 
 def _groups(book: Rulebook, batch: LaneBatch) -> dict[frozenset[int], dict[int, str]]:

@@ -23,7 +23,7 @@ class RuleEpoch(models.Model):
     """One change of the set of live rules: a version went live, a retired segment went, or what a rule reads changed.
 
     The highest number is the epoch that the lanes evaluate under; a segment's own highest row says what is live for
-    it. `version` is null where the segment was retired. `next_lane` is how far the backfill has come. `stamp` tells two
+    it. `version` is null where the segment was retired. `after_id` is the last person the backfill judged. `stamp` tells two
     epochs of one number apart, as a restored backup or a lost standby can make them: processes cache by both.
     """
 
@@ -35,7 +35,7 @@ class RuleEpoch(models.Model):
     dependency_hash = models.CharField(max_length=64)
     replaces = models.BooleanField(help_text="another version was live before: flips are its doing")
     status = models.CharField(max_length=16, choices=EpochStatus, default=EpochStatus.BACKFILLING)
-    next_lane = models.SmallIntegerField(default=0)
+    after_id = models.BigIntegerField(default=0)
     published_at = models.DateTimeField()
     ready_at = models.DateTimeField(null=True)
 

@@ -29,3 +29,42 @@ def test_a_window_is_left_exactly_when_it_ends(world: World) -> None:
     assert (stay.left_at, stay.left_cause) == (end, "sweep")
     assert stay.evidence_left[0]["observed"] == 1
     assert world.announced(anna) == ["entered", "left"]
+
+
+def test_the_card_lists_segments_with_version_since_and_until(world: World) -> None:
+    world.publish("browsers", VIEWED)
+    world.publish("germans", {"trait": "country", "op": "=", "value": "DE"})
+    anna = world.person(country="DE")
+    world.event(anna, "Product Viewed", at=START - seconds(300))
+    world.event(anna, "Product Viewed", at=START - seconds(200))
+    world.judge(anna, now=START)
+    body, until = world.card(anna)
+    assert [(entry["key"], entry["name"], entry["version"]) for entry in body] == [
+        ("browsers", "Browsers", 1),
+        ("germans", "Germans", 1),
+    ]
+    assert body[0]["expires_at"] == "2026-03-03T12:05:00+00:00"
+    assert body[1]["expires_at"] is None
+    assert until == START + seconds(300)
+
+
+def test_segments_that_nothing_touched_stay_on_the_card_as_they_were(world: World) -> None:
+    world.publish("browsers", VIEWED)
+    world.publish("germans", {"trait": "country", "op": "=", "value": "DE"})
+    anna = world.person(country="DE")
+    world.judge(anna, now=START)
+    world.event(anna, "Product Viewed", at=START + seconds(1))
+    world.event(anna, "Product Viewed", at=START + seconds(2))
+    world.judge(anna, now=START + seconds(3), keys=["event:Product Viewed"])
+    body, until = world.card(anna)
+    assert [entry["key"] for entry in body] == ["browsers", "germans"]
+    assert body[1]["entered_at"] == "2026-03-03T12:00:00+00:00"
+    assert until == START + seconds(601)
+
+
+def test_an_event_no_rule_reads_costs_no_statement(world: World, django_assert_num_queries: object) -> None:
+    world.publish("germans", {"trait": "country", "op": "=", "value": "DE"})
+    anna = world.person()
+    world.judge(anna, now=START)
+    with django_assert_num_queries(4):  # savepoint, rule lock, epoch, release
+        world.judge(anna, now=START, keys=["event:Search"])

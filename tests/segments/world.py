@@ -13,8 +13,8 @@ from cdp.governance import lifecycle
 from cdp.models import User
 from profiles.lanes import LaneBatch, Touch
 from profiles.models import EventDefinition, PropertyDefinition, TraitDefinition
-from segments import memberships
-from segments.models import Membership, Outbox, RuleEpoch, Segment, SegmentVersion
+from segments import backfill, memberships
+from segments.models import Membership, Outbox, Segment, SegmentVersion
 from segments.publishing import SEGMENTS
 
 START = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
@@ -106,8 +106,9 @@ class World:
     def announced(self, profile_id: int) -> list[str]:
         return list(Outbox.objects.filter(profile_id=profile_id).order_by("id").values_list("change", flat=True))
 
-    def make_ready(self) -> None:
-        RuleEpoch.objects.update(next_lane=1024)
+    def backfill(self, *, now: datetime = START) -> None:
+        while backfill.advance(now=now):
+            pass
 
 
 def _person(name: str, *roles: str) -> User:
