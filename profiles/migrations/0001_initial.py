@@ -83,6 +83,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "inbox",
+                "verbose_name": "request",
+                "verbose_name_plural": "requests",
                 "managed": False,
             },
         ),
@@ -155,6 +157,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "event_definition",
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
             },
         ),
         migrations.CreateModel(
@@ -295,6 +299,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "trait_definition",
+                "verbose_name": "trait",
+                "verbose_name_plural": "traits",
             },
         ),
         migrations.CreateModel(
@@ -375,6 +381,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "profile",
+                "verbose_name": "person",
+                "verbose_name_plural": "people",
                 "indexes": [
                     models.Index(
                         condition=models.Q(("merged_into__isnull", False)),
@@ -439,6 +447,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "property_definition",
+                "verbose_name": "property",
+                "verbose_name_plural": "properties",
                 "constraints": [
                     models.UniqueConstraint(fields=("event_name", "name"), name="property_definition_name")
                 ],
@@ -494,6 +504,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "rejected_event",
+                "verbose_name": "rejected event",
+                "verbose_name_plural": "rejected events",
             },
         ),
         migrations.CreateModel(

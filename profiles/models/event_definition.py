@@ -11,6 +11,8 @@ class EventDefinition(Definition):
 
     class Meta:
         db_table = "event_definition"
+        verbose_name = "event"
+        verbose_name_plural = "events"
 
     def __str__(self) -> str:
         return self.name

@@ -34,6 +34,8 @@ class InboxRow(models.Model):
 
     class Meta:
         db_table = "inbox"
+        verbose_name = "request"
+        verbose_name_plural = "requests"
         managed = False
 
     def __str__(self) -> str:

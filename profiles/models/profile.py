@@ -1,5 +1,7 @@
 from django.db import models
 
+from cdp.ids import to_public
+
 
 class Profile(models.Model):
     """A person. `traits` holds the winning values only; `trait` and `trait_value` hold where they came from."""
@@ -17,6 +19,8 @@ class Profile(models.Model):
 
     class Meta:
         db_table = "profile"
+        verbose_name = "person"
+        verbose_name_plural = "people"
         indexes = [
             models.Index(fields=["merged_into"], condition=models.Q(merged_into__isnull=False), name="profile_merged"),
             models.Index(fields=["last_seen_at"]),
@@ -29,4 +33,4 @@ class Profile(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(self.id)
+        return to_public(self.id)

@@ -10,6 +10,8 @@ class PropertyDefinition(Definition):
 
     class Meta:
         db_table = "property_definition"
+        verbose_name = "property"
+        verbose_name_plural = "properties"
         constraints = [models.UniqueConstraint(fields=["event_name", "name"], name="property_definition_name")]
 
     def __str__(self) -> str:

@@ -18,6 +18,8 @@ class RejectedEvent(models.Model):
 
     class Meta:
         db_table = "rejected_event"
+        verbose_name = "rejected event"
+        verbose_name_plural = "rejected events"
 
     def __str__(self) -> str:
         return f"{self.code} at {self.received_at}"

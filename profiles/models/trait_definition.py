@@ -9,6 +9,8 @@ class TraitDefinition(Definition):
 
     class Meta:
         db_table = "trait_definition"
+        verbose_name = "trait"
+        verbose_name_plural = "traits"
 
     def __str__(self) -> str:
         return self.name
