@@ -36,14 +36,18 @@ class Sender:
 
 def accept(*, sender: Sender, route: str, body: bytes, event_count: int, received_at: datetime | None = None) -> None:
     """Keep one request. Outside a transaction it is durable on return; the database says when it was received."""
-    source = source_key(sender.source)
+    key = source_key(sender.source)
     row = [sender.key_id, route, body, len(body), sender.assurance, sender.gpc, sender.ip, event_count, received_at]
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [*row, source])
-        if cursor.rowcount:
-            return
-        Source.objects.get_or_create(key=source, defaults={"name": sender.source, "kind": sender.kind})
-        cursor.execute(_INSERT, [*row, source])
+        cursor.execute(_INSERT, [*row, key])
+        if not cursor.rowcount:
+            cursor.execute(_INSERT, [*row, source(sender).key])
+
+
+def source(sender: Sender) -> Source:
+    """Return the sender's source, which its first request makes."""
+    defaults = {"name": sender.source, "kind": sender.kind}
+    return Source.objects.get_or_create(key=source_key(sender.source), defaults=defaults)[0]
 
 
 def source_key(name: str) -> str:

@@ -56,6 +56,7 @@ class RejectionCode(StrEnum):
     INVALID_TIME = "invalid_time"
     TIME_TOO_OLD = "time_too_old"
     TIME_AHEAD = "time_ahead"
+    UNREADABLE_LINE = "unreadable_line"  # a line of an imported file that makes no event at all
 
 
 # Structs, not dataclasses, in this one place: a frozen dataclass of twenty fields takes 2.3 µs to build, a frozen

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Count, QuerySet
+from django.db.models.functions import Now
 
 from cdp import access
 from cdp.access import Actor
@@ -31,18 +32,29 @@ class NotReplayable(Exception):
 def record(*, source_id: int, row: StoredRequest, rejected: Iterable[Rejected]) -> None:
     """Record the refused events of one inbox row, in the transaction of the claim that refuses them."""
     RejectedEvent.objects.bulk_create(
-        RejectedEvent(
-            received_at=row.received_at,
-            source_id=source_id,
-            inbox_id=row.id,
-            position=event.position,
-            message_id=event.message_id,
-            code=event.code,
-            field=event.field,
-            reason=event.reason,
-            payload=event.payload,
-        )
-        for event in rejected
+        _recorded(event, received_at=row.received_at, source_id=source_id, inbox_id=row.id) for event in rejected
+    )
+
+
+def record_unreadable(*, sender: Sender, rejected: Iterable[Rejected]) -> None:
+    """Record lines of a file that never became events; they belong to no request, and count as none."""
+    source = inbox.source(sender)
+    RejectedEvent.objects.bulk_create(
+        _recorded(line, received_at=Now(), source_id=source.pk, inbox_id=None) for line in rejected
+    )
+
+
+def _recorded(event: Rejected, *, received_at: datetime | Now, source_id: int, inbox_id: int | None) -> RejectedEvent:
+    return RejectedEvent(
+        received_at=received_at,
+        source_id=source_id,
+        inbox_id=inbox_id,
+        position=event.position,
+        message_id=event.message_id,
+        code=event.code,
+        field=event.field,
+        reason=event.reason,
+        payload=event.payload,
     )
 
 
@@ -73,6 +85,8 @@ def replay(*, rejected: RejectedEvent, by: User, now: datetime) -> None:
     row = RejectedEvent.objects.select_for_update(of=("self",)).select_related("source").get(pk=rejected.pk)
     if row.replayed_at is not None:
         raise NotReplayable("This event was replayed already.")
+    if row.inbox_id is None:
+        raise NotReplayable("This is a line of a file: mend the file and import it again.")
     body = bytes(row.payload)
     try:
         open_body(body, route=BATCH)
