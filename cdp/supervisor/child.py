@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 from cdp.supervisor.folder import signal_group
 from cdp.supervisor.programs import Program
@@ -38,16 +39,7 @@ class Child:
         if self.log.exists() and self.log.stat().st_size > _LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.program.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=dict(self.environment),
-                cwd=_HOUSE,  # where `-m` finds the product's modules, wherever we were called from
-                start_new_session=True,  # Ctrl-C reaches only us: the order of stopping is ours
-                preexec_fn=_die_with(os.getpid()),
-            )
+            self.process = spawn(self.program.command, environment=self.environment, stdout=log, stderr=log)
         self._started = time.monotonic()
         self._again = 0.0
 
@@ -96,6 +88,22 @@ class Child:
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def spawn(
+    command: Sequence[str], *, environment: Mapping[str, str], stdout: IO[Any], stderr: IO[Any] | None
+) -> subprocess.Popen[bytes]:
+    """Start a process that dies with us and leads a group of its own."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        env=dict(environment),
+        cwd=_HOUSE,  # where `-m` finds the product's modules, wherever we were called from
+        start_new_session=True,  # Ctrl-C reaches only us: the order of stopping is ours
+        preexec_fn=_die_with(os.getpid()),
+    )
 
 
 def _die_with(parent: int) -> Callable[[], None]:

@@ -5,16 +5,17 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from tempfile import TemporaryFile
 from types import FrameType
 
 import httpx
 
 from cdp.embedded import EmbeddedServerFailed, Postgres, Servers, Valkey
-from cdp.supervisor.child import Child
-from cdp.supervisor.folder import DataFolder
+from cdp.supervisor.child import Child, spawn
+from cdp.supervisor.folder import DataFolder, signal_group
 from cdp.supervisor.programs import Program
 
 _READY_SECONDS = 60
@@ -40,6 +41,20 @@ class Tree:
         child.start()
         self._note()
         return child
+
+    def run(self, command: Sequence[str], *, environment: Mapping[str, str]) -> tuple[int, str]:
+        """Run a command to its end while looking after the children; return its exit status and what it printed."""
+        with TemporaryFile() as printed:
+            process = spawn(command, environment=environment, stdout=printed, stderr=None)
+            try:
+                while process.poll() is None:
+                    self.look_after()
+                    time.sleep(0.1)
+            finally:
+                signal_group(process.pid, signal.SIGKILL)
+                process.wait()
+            printed.seek(0)
+            return process.returncode, printed.read().decode()
 
     def wait_until_ready(self, url: str, *, ready: Callable[[httpx.Response], bool]) -> None:
         """Wait until the web process answers `url` as `ready` wants; raises StartFailed with the log's last words."""
