@@ -1,7 +1,7 @@
 """The first page of the admin: what is going on, and what waits for somebody.
 
-Every app contributes panels through settings.DASHBOARD_PANELS. A panel must be cheap on a large workspace: bounded counts, sums
-over requests, never a count over events.
+Every app contributes panels through settings.DASHBOARD_PANELS. A panel must be cheap on a large workspace: bounded
+counts, sums over requests, never a count over events.
 """
 
 from collections.abc import Mapping
@@ -72,6 +72,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     panels = [panel(request, now) for panel in contribute]
     silence = worker_silence(now=now)
     return context | {
+        "title": "Overview",
         "panels": [panel for panel in panels if panel is not None],
         "as_of": now,
         "worker_silence": silence,

@@ -260,7 +260,7 @@ UNFOLD = {
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": f"/{STATIC_URL.strip('/')}/cdp/mark.svg"}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SHOW_BACK_BUTTON": True,
+    "SHOW_BACK_BUTTON": False,
     "DASHBOARD_CALLBACK": "cdp.dashboard.dashboard",
     "STYLES": [f"/{STATIC_URL.strip('/')}/cdp/admin.css"],
     "SCRIPTS": [f"/{STATIC_URL.strip('/')}/cdp/admin.js"],

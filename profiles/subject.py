@@ -1,7 +1,7 @@
 """What is known about one person, section by section: for the person's page and for the access package.
 
-Each app contributes what it holds through settings.SUBJECT_SECTIONS, in the order in which the page shows it. A section is plain
-rows, so that the package can write them out; a template may show the same rows more kindly than the default table does.
+Each app contributes what it holds through settings.SUBJECT_SECTIONS, in the order in which the page shows it. A section
+is plain rows, so that the package can write them out; a template may show them more kindly than the default list does.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class Place(StrEnum):
 class Section:
     """One app's part of a person: JSON-able rows, and how the page presents them.
 
-    `empty` says in one sentence what it means that there are no rows. `more` is for the template alone; the package leaves it out.
+    `empty` says in one sentence what it means that there are no rows. `more` is for the template, not for the package.
     """
 
     key: str

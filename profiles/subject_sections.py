@@ -1,4 +1,4 @@
-"""The parts of a person that profiles itself holds: traits with where they came from, and identifiers with why they are one."""
+"""The parts of a person that profiles itself holds: traits with their provenance, identifiers with why they are one."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,11 +1,14 @@
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.decorators import display
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from cdp.role_admin import RoleAdmin
 from cdp.roles import Role
-from cdp.templatetags.cdp_text import ago
+from cdp.templatetags.cdp_text import ago, exact
 from profiles.models import EventDefinition, EventKind, PropertyDefinition, TraitDefinition
 from profiles.models.definition import Definition
 
@@ -13,9 +16,22 @@ _KEEPERS = (Role.AUTHOR, Role.COMPLIANCE, Role.ADMINISTRATOR)
 _LEARNED = "Names are learned from traffic and proposed here with the type that was seen. Confirm one to keep its type."
 
 
+class DefinitionForm(forms.ModelForm):
+    class Meta:
+        labels = {"personal_class": "Personal data", "purpose": "Collected for"}
+        help_texts = {
+            "type": "How rules read the value. A value that does not parse as this type counts as unknown.",
+            "status": "A confirmed name keeps its type, whatever traffic sends.",
+            "personal_class": "Sensitive: health, religion, origin and the like, which need an explicit ground.",
+            "purpose": "The key of the purpose that this may be collected for. Empty: no particular one.",
+        }
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3}), "purpose": UnfoldAdminTextInputWidget()}
+
+
 class CatalogueAdmin(RoleAdmin):
     """What traffic taught, and what people made of it."""
 
+    form = DefinitionForm
     editors = _KEEPERS
     actions = None
     search_fields = ("name",)
@@ -37,12 +53,16 @@ class CatalogueAdmin(RoleAdmin):
     def last_seen(self, row: Definition) -> str:
         return ago(row.last_seen_at)
 
+    @display(description="seen (UTC)")
+    def seen(self, row: Definition) -> str:
+        return format_html("{} to {}", exact(row.first_seen_at), exact(row.last_seen_at))
+
 
 @admin.register(EventDefinition)
 class EventDefinitionAdmin(CatalogueAdmin):
     list_display = ("name", "shown_kind", "shown_status", "shown_class", "purpose", "seen_about", "last_seen")
-    fields = ("name", "shown_kind", "description", "status", "personal_class", "purpose", "first_seen_at", "last_seen_at")
-    readonly_fields = ("name", "shown_kind", "first_seen_at", "last_seen_at")
+    fields = ("name", "shown_kind", "description", "status", "personal_class", "purpose", "seen")
+    readonly_fields = ("name", "shown_kind", "seen")
     empty_title = "No event has been seen"
 
     @display(description="kind")
@@ -58,16 +78,14 @@ class EventDefinitionAdmin(CatalogueAdmin):
 class PropertyDefinitionAdmin(CatalogueAdmin):
     list_display = ("name", "event_name", "type", "shown_status", "shown_class", "purpose", "last_seen")
     search_fields = ("name", "event_name")
-    fields = (
-        "name", "event_name", "type", "description", "status", "personal_class", "purpose", "first_seen_at", "last_seen_at",
-    )  # fmt: skip
-    readonly_fields = ("name", "event_name", "first_seen_at", "last_seen_at")
+    fields = ("name", "event_name", "type", "description", "status", "personal_class", "purpose", "seen")
+    readonly_fields = ("name", "event_name", "seen")
     empty_title = "No property has been seen"
 
 
 @admin.register(TraitDefinition)
 class TraitDefinitionAdmin(CatalogueAdmin):
     list_display = ("name", "type", "shown_status", "shown_class", "purpose", "description", "last_seen")
-    fields = ("name", "type", "description", "status", "personal_class", "purpose", "first_seen_at", "last_seen_at")
-    readonly_fields = ("name", "first_seen_at", "last_seen_at")
+    fields = ("name", "type", "description", "status", "personal_class", "purpose", "seen")
+    readonly_fields = ("name", "seen")
     empty_title = "No trait has been seen"

@@ -32,8 +32,8 @@ class ProfileAdmin(LargeTableAdmin):
     sortable_by = ()
     empty_title = "Nobody to show"
     empty_text = (
-        "People appear with the first event that carries a user id, an e-mail address or an anonymous id. The search finds "
-        "exact names only: the whole e-mail address, the whole user id, or a profile id that begins with p_."
+        "People appear with the first event that carries a user id, an e-mail address or an anonymous id. The search "
+        "finds exact names only: the whole e-mail address, the whole user id, or a profile id that begins with p_."
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Profile]:
@@ -57,7 +57,7 @@ class ProfileAdmin(LargeTableAdmin):
 
     @transaction.atomic
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, {"title": "People", **(extra_context or {})})
+        response = super().changelist_view(request, extra_context)
         changes = getattr(response, "context_data", None) and response.context_data.get("cl")
         if changes:
             _record(request, "list", [row.pk for row in changes.result_list], ("name", "email"))
@@ -82,14 +82,19 @@ class ProfileAdmin(LargeTableAdmin):
         before = timeline.parse_cursor(request.GET.get("before", ""))
         return {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": "Person",
+            "path": self._path(profile),
             "profile": profile,
             "headline": person.headline(profile),
             "sections": subject.sections(profile_id=profile.pk, now=timezone.now()),
             "timeline": timeline.page(profile_id=profile.pk, before=before),
             "before": before,
         }
+
+    def _path(self, profile: Profile) -> tuple[dict[str, str], ...]:
+        headline = person.headline(profile)
+        called = headline.name or headline.email or to_public(profile.pk)
+        return {"title": "People", "link": reverse("admin:profiles_profile_changelist")}, {"title": called}
 
     def trait_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Answer a trait's history, for the row that opens on the person's page."""
@@ -139,7 +144,9 @@ class MergeAdmin(LargeTableAdmin):
     list_display_links = None
     sortable_by = ()
     empty_title = "No two profiles have become one"
-    empty_text = "When an event shows that two profiles are one person, the older id is kept and the reason is listed here."
+    empty_text = (
+        "When an event shows that two profiles are one person, the older id is kept and the reason is listed here."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Merge]:
         rows: QuerySet[Merge] = super().get_queryset(request)

@@ -101,9 +101,9 @@ class RejectedEventAdmin(LargeTableAdmin):
     sortable_by = ()
     fields = (
         "reason", ("shown_code", "field"), ("source", "received"), ("message_id", "position"),
-        ("request", "replayed"), "sent",
+        ("sent_with", "replayed"), "sent",
     )  # fmt: skip
-    readonly_fields = ("shown_code", "received", "replayed", "sent", "request")
+    readonly_fields = ("shown_code", "received", "replayed", "sent", "sent_with")
     actions = ("replay_selected",)
     actions_detail = ("replay",)
     empty_title = "No event was rejected"
@@ -132,7 +132,7 @@ class RejectedEventAdmin(LargeTableAdmin):
         return exact(row.replayed_at) if row.replayed_at else "not yet"
 
     @display(description="request")
-    def request(self, row: RejectedEvent) -> str | SafeString:
+    def sent_with(self, row: RejectedEvent) -> str | SafeString:
         if row.inbox_id is None:
             return "–"
         address = reverse("admin:profiles_inboxrow_change", args=[row.inbox_id])
@@ -162,7 +162,7 @@ class RejectedEventAdmin(LargeTableAdmin):
                 self.message_user(request, refusal.message, messages.WARNING)
         if sent:
             text = "The event goes" if sent == 1 else f"{sent} events go"
-            self.message_user(request, f"{text} through the pipeline again; if it is refused once more, a new row says why.")
+            self.message_user(request, f"{text} through again. What is refused once more appears as a new row.")
         name = "change" if back else "changelist"
         return HttpResponseRedirect(reverse(f"admin:profiles_rejectedevent_{name}", args=[back] if back else []))
 

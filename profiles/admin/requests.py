@@ -31,7 +31,17 @@ class SourceFilter(admin.SimpleListFilter):
 class InboxRowAdmin(LargeTableAdmin):
     """Every accepted request and what became of its events."""
 
-    list_display = ("id", "received", "source", "route", "event_count", "stored", "duplicates", "rejected", "shown_state")
+    list_display = (
+        "id",
+        "received",
+        "source",
+        "route",
+        "event_count",
+        "stored",
+        "duplicates",
+        "rejected",
+        "shown_state",
+    )
     list_filter = ("state", SourceFilter)
     sortable_by = ()
     fields = (
@@ -40,7 +50,9 @@ class InboxRowAdmin(LargeTableAdmin):
     )  # fmt: skip
     readonly_fields = ("received", "source", "shown_state", "rejected_events", "done")
     empty_title = "No request has come in"
-    empty_text = "Every accepted request is listed here from the moment it is durable, with the count of what became of it."
+    empty_text = (
+        "Every accepted request is listed here from the moment it is durable, with the count of what became of it."
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxRow]:
         names = Source.objects.filter(pk=OuterRef("source_id")).values("name")[:1]
