@@ -23,8 +23,8 @@ class ReadRules:
     trait_purposes: Mapping[str, str]
 
 
-def live_purposes(*, using: str = "default") -> dict[str, Terms]:
-    versions = PurposeVersion.objects.using(using).filter(state="live").select_related("head")
+def live_purposes() -> dict[str, Terms]:
+    versions = PurposeVersion.objects.filter(state="live").select_related("head")
     return {
         version.head.key: read_purpose(version.content, key=version.head.key, version=version.number)
         for version in versions
@@ -77,5 +77,5 @@ _kept: tuple[float, ReadRules] | None = None
 
 
 def _load_read_rules() -> ReadRules:
-    traits = TraitDefinition.objects.using("reads").exclude(purpose="").values_list("name", "purpose")
-    return ReadRules(purposes=live_purposes(using="reads"), trait_purposes=dict(traits))
+    traits = TraitDefinition.objects.exclude(purpose="").values_list("name", "purpose")
+    return ReadRules(purposes=live_purposes(), trait_purposes=dict(traits))

@@ -134,7 +134,7 @@ def standing_of(profile_id: int, purpose: str) -> Standing:
 def touch_purpose(*, purpose: str) -> None:
     """Have everybody looked at again who stands somewhere on a purpose: its terms changed."""
     people = ConsentState.objects.filter(purpose=purpose).values_list("profile_id", flat=True)
-    lanes.touch(people.iterator(chunk_size=10_000), {key_of(purpose)}, Cause.VERSION)
+    lanes.touch(profile_ids=people.iterator(chunk_size=10_000), keys=[key_of(purpose)], cause=Cause.VERSION)
 
 
 def key_of(purpose: str) -> str:
@@ -236,4 +236,4 @@ def _touch(changed: Iterable[tuple[int, str]]) -> None:
     for person, keys in of_person.items():
         by_keys[frozenset(keys)].append(person)
     for keys, people in by_keys.items():
-        lanes.touch(people, keys, Cause.CONSENT)
+        lanes.touch(profile_ids=people, keys=sorted(keys), cause=Cause.CONSENT)
