@@ -1,6 +1,6 @@
 """Admin pages whose rights follow the platform's roles, and lists that stay quick on large tables."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db import models
@@ -55,3 +55,13 @@ class LargeTableAdmin(RoleAdmin):
     list_per_page = 50
     actions = None
     list_fullwidth = True
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        # Nobody edits these rows, so there is no history of edits to offer.
+        return super().changeform_view(request, object_id, form_url, {"show_history": False, **(extra_context or {})})

@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseRedirect
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 from unfold.decorators import action, display
-from unfold.enums import ActionVariant
 
 from cdp.role_admin import LargeTableAdmin
 from cdp.roles import Role, has_role
@@ -105,7 +106,7 @@ class RejectedEventAdmin(LargeTableAdmin):
     )  # fmt: skip
     readonly_fields = ("shown_code", "received", "replayed", "sent", "sent_with")
     actions = ("replay_selected",)
-    actions_detail = ("replay",)
+    change_form_outer_before_template = "profiles/rejected/replay.html"
     empty_title = "No event was rejected"
     empty_text = (
         "An event that cannot be stored is kept here whole, with its reason and the field that caused it. "
@@ -116,7 +117,7 @@ class RejectedEventAdmin(LargeTableAdmin):
         rows: QuerySet[RejectedEvent] = super().get_queryset(request)
         return rows.defer("payload").select_related("source").order_by("-received_at", "-id")
 
-    def has_replay_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+    def has_replay_permission(self, request: HttpRequest) -> bool:
         return has_role(request.user, Role.AUTHOR, Role.ADMINISTRATOR)
 
     @display(description="received (UTC)")
@@ -142,8 +143,20 @@ class RejectedEventAdmin(LargeTableAdmin):
     def sent(self, row: RejectedEvent) -> SafeString:
         return format_html('<pre class="cdp-json">{}</pre>', readable(bytes(row.payload)))
 
-    @action(description="Send through again", permissions=["replay"], variant=ActionVariant.PRIMARY)
-    def replay(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
+    def get_urls(self) -> list[URLPattern]:
+        replay = self.admin_site.admin_view(require_POST(self.replay_view))
+        return [path("<int:object_id>/replay/", replay, name="profiles_rejectedevent_replay"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        waits = RejectedEvent.objects.filter(pk=object_id, replayed_at__isnull=True) if object_id.isdigit() else None
+        may = self.has_replay_permission(request) and waits is not None and waits.exists()
+        return super().change_view(request, object_id, form_url, {"may_replay": may, **(extra_context or {})})
+
+    def replay_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
         return self._replay(request, RejectedEvent.objects.filter(pk=object_id), back=object_id)
 
     @action(description="Send the selected events through again", permissions=["replay"])
