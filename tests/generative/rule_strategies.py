@@ -1,0 +1,167 @@
+"""Random rules, people and moments, close enough to each other that every boundary is met again and again."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from profiles.facts.people import Consent, Event, Person
+from profiles.facts.values import ValueType
+
+from segments.rules.vocabulary import Catalogue
+
+START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # the night in which Berlin's clocks change
+
+CATALOGUE = Catalogue(
+    traits={"t": ValueType.TEXT, "n": ValueType.NUMBER, "b": ValueType.BOOLEAN, "d": ValueType.DATETIME},
+    events=frozenset({"A", "B"}),
+    properties={
+        (event, name): value_type
+        for event in ("A", "B")
+        for name, value_type in {
+            "amount": ValueType.NUMBER,
+            "kind": ValueType.TEXT,
+            "flag": ValueType.BOOLEAN,
+            "on": ValueType.DATETIME,
+        }.items()
+    },
+    purposes=frozenset({"p"}),
+)
+
+_TEXTS = ["", "a", "A", "ä", "z", "%", "o'b", "\\"]
+_NUMBERS = [0, 1, 2, 0.1, 0.2, 0.3, -0.1, 1e16, -1e16, 5]
+_DATES = ["2026-03-29", "2026-03-29T02:30:00", "2026-03-29T00:30:00Z", "2026-03-28T23:30:00-01:00", "2026-03-01"]
+_JUNK = [None, "", "5", 5, True, [], {}, "2026-02-30", 1e30, "9999-12-31", "2026-03-29T02:30:00.1234567"]
+_SPANS = ["1s", "10s", "1m", "10m", "1h", "1d"]
+_OFFSETS = [0, 1, 9, 10, 11, 59, 60, 61, 599, 600, 601, 3_600, 86_400, 86_401]
+
+
+def moments() -> st.SearchStrategy[datetime]:
+    """Around `START`, mostly at whole distances that windows have, before and after."""
+    near = st.sampled_from(_OFFSETS + [-offset for offset in _OFFSETS])
+    fine = st.sampled_from([0, 0, 0, 1, -1])
+    return st.builds(lambda seconds, micro: START + timedelta(seconds=seconds, microseconds=micro), near, fine)
+
+
+def rules(depth: int = 3) -> st.SearchStrategy[dict[str, Any]]:
+    return _combined(leaves(), depth)
+
+
+def leaves() -> st.SearchStrategy[dict[str, Any]]:
+    return st.one_of(_event_leaves(), _event_leaves(), _trait_leaves(), st.just({"consent": "p"}))
+
+
+def people() -> st.SearchStrategy[Person]:
+    return st.builds(
+        Person,
+        traits=_optional({
+            "t": _mostly(_TEXTS), "n": _mostly(_NUMBERS), "b": _mostly([True, False]), "d": _dates_or_junk(),
+        }),
+        events=st.lists(_events(), max_size=8).map(_numbered),
+        consents=st.one_of(st.just({}), _consents().map(lambda consent: {"p": consent})),
+    )
+
+
+def _combined(leaf: st.SearchStrategy[dict[str, Any]], depth: int) -> st.SearchStrategy[dict[str, Any]]:
+    if depth == 0:
+        return leaf
+    below = _combined(leaf, depth - 1)
+    several = st.lists(below, min_size=1, max_size=3)
+    return st.one_of(
+        leaf,
+        several.map(lambda parts: {"all": parts}),
+        several.map(lambda parts: {"any": parts}),
+        below.map(lambda part: {"not": part}),
+    )
+
+
+def _trait_leaves() -> st.SearchStrategy[dict[str, Any]]:
+    return st.sampled_from(["t", "n", "b", "d"]).flatmap(
+        lambda name: _tests(CATALOGUE.traits[name]).map(lambda test: {"trait": name, **test})
+    )
+
+
+def _property_leaves() -> st.SearchStrategy[dict[str, Any]]:
+    return st.sampled_from(["amount", "kind", "flag", "on"]).flatmap(
+        lambda name: _tests(CATALOGUE.properties["A", name]).map(lambda test: {"property": name, **test})
+    )
+
+
+def _event_leaves() -> st.SearchStrategy[dict[str, Any]]:
+    measure = st.one_of(
+        _comparisons([0, 1, 2, 3]).map(lambda test: {"measure": "count", **test}),
+        _comparisons(_NUMBERS).map(lambda test: {"measure": "sum", "of": "amount", **test}),
+    )
+    window = st.one_of(
+        st.just({}),
+        st.sampled_from(_SPANS).map(lambda span: {"within": span}),
+        st.sampled_from(_SPANS).map(lambda span: {"within": span}),
+        st.sampled_from(_DATES[:3]).map(lambda start: {"from": start}),
+        st.just({"from": "2026-03-29T00:20:00Z", "to": "2026-03-29T02:30:01"}),
+        st.sampled_from(_DATES[:3]).map(lambda end: {"to": end}),
+    )
+    where = st.one_of(st.just({}), _combined(_property_leaves(), 1).map(lambda condition: {"where": condition}))
+    return st.builds(
+        lambda event, *parts: {"event": event} | parts[0] | parts[1] | parts[2],
+        st.sampled_from(["A", "A", "B"]), measure, window, where,
+    )
+
+
+def _tests(value_type: ValueType) -> st.SearchStrategy[dict[str, Any]]:
+    presence = st.sampled_from([{"op": "exists"}, {"op": "missing"}])
+    match value_type:
+        case ValueType.TEXT:
+            return st.one_of(presence, _comparisons(_TEXTS))
+        case ValueType.NUMBER:
+            return st.one_of(presence, _comparisons(_NUMBERS))
+        case ValueType.BOOLEAN:
+            return st.one_of(presence, _pairs(["=", "!="], st.booleans()))
+        case _:
+            dated = _pairs(["=", "!=", "<", "<=", ">", ">=", "before", "after"], st.sampled_from(_DATES))
+            recent = _pairs(["within_last"], st.sampled_from(_SPANS))
+            chosen = _pairs(["in", "not_in"], st.lists(st.sampled_from(_DATES), min_size=1, max_size=3))
+            between = st.just({"op": "between", "value": ["2026-03-28T23:30:00-01:00", "2026-03-29T02:30:00"]})
+            return st.one_of(presence, dated, recent, recent, chosen, between)
+
+
+def _comparisons(values: list[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    several = st.lists(st.sampled_from(values), min_size=1, max_size=3)
+    ends = st.lists(st.sampled_from(values), min_size=2, max_size=2).map(sorted)
+    return st.one_of(
+        _pairs(["=", "!=", "<", "<=", ">", ">="], st.sampled_from(values)),
+        _pairs(["in", "not_in"], several),
+        _pairs(["between"], ends),
+    )
+
+
+def _pairs(ops: list[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.builds(lambda op, value: {"op": op, "value": value}, st.sampled_from(ops), values)
+
+
+def _optional(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def _mostly(values: list[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.sampled_from(values), st.sampled_from(values), st.sampled_from(_JUNK))
+
+
+def _dates_or_junk() -> st.SearchStrategy[Any]:
+    spelled: Callable[[datetime], str] = datetime.isoformat
+    return st.one_of(moments().map(spelled), _mostly(_DATES))
+
+
+def _events() -> st.SearchStrategy[tuple[Any, ...]]:
+    properties = _optional({
+        "amount": _mostly(_NUMBERS), "kind": _mostly(_TEXTS), "flag": _mostly([True, False]), "on": _dates_or_junk(),
+    })
+    return st.tuples(st.sampled_from(["A", "A", "B"]), moments(), properties)
+
+
+def _numbered(events: list[tuple[Any, ...]]) -> tuple[Event, ...]:
+    return tuple(Event(name, ts, number, properties) for number, (name, ts, properties) in enumerate(events, start=1))
+
+
+def _consents() -> st.SearchStrategy[Consent]:
+    return st.builds(Consent, granted=st.booleans(), until=st.one_of(st.none(), moments()))

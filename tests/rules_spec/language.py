@@ -1,0 +1,106 @@
+"""Specifications by example: ASCII tables in, expected people out. The same calls are run as tests and printed as docs."""
+
+import json
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from profiles.facts.people import Consent, Event, Person
+from profiles.facts.values import Json, ValueType, instant
+from segments.rules.vocabulary import Catalogue
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+CATALOGUE = Catalogue(
+    traits={
+        "country": ValueType.TEXT,
+        "plan": ValueType.TEXT,
+        "age": ValueType.NUMBER,
+        "newsletter": ValueType.BOOLEAN,
+        "signed_up_at": ValueType.DATETIME,
+        "tags": ValueType.LIST,
+    },
+    events=frozenset({"Product Viewed", "Order Completed"}),
+    properties={
+        ("Product Viewed", "category"): ValueType.TEXT,
+        ("Product Viewed", "price"): ValueType.NUMBER,
+        ("Product Viewed", "in_stock"): ValueType.BOOLEAN,
+        ("Product Viewed", "released"): ValueType.DATETIME,
+        ("Order Completed", "revenue"): ValueType.NUMBER,
+    },
+    purposes=frozenset({"marketing"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One rule, the people it is asked about, and what it must say; who is not named must be a plain no."""
+
+    rule: dict[str, Any]
+    people: str
+    events: str = ""
+    consents: str = ""
+    members: Collection[int] = ()
+    unknown: Collection[int] = ()
+    due: Mapping[int, str | None] = field(default_factory=dict)
+    workspace_tz: str = "UTC"
+
+    def persons(self) -> dict[int, Person]:
+        traits = {int(row.pop("id")): row for row in rows(self.people)}
+        events = [(int(row.pop("id")), row) for row in rows(self.events)]
+        consents = [(int(row["id"]), row) for row in rows(self.consents)]
+        return {
+            id_: Person(
+                traits={name: cell_value(cell, CATALOGUE.traits[name]) for name, cell in row.items() if cell},
+                events=tuple(_event(number, row) for number, (owner, row) in enumerate(events) if owner == id_),
+                consents={row["purpose"]: _consent(row) for owner, row in consents if owner == id_},
+            )
+            for id_, row in traits.items()
+        }
+
+
+Spec = Callable[..., None]
+
+
+def rows(table: str) -> list[dict[str, str]]:
+    """An ASCII table with a header line as dictionaries; an empty cell is an empty text."""
+    lines = [line for line in table.splitlines() if line.strip() and not set(line.strip()) <= set("-+ |")]
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+
+
+def cell_value(cell: str, value_type: ValueType) -> Json:
+    """A cell as the sender's JSON value: by the column's type, or any JSON after an equals sign."""
+    if cell.startswith("="):
+        return json.loads(cell[1:])
+    return cell if value_type in {ValueType.TEXT, ValueType.DATETIME} else json.loads(cell)
+
+
+def moment(text: str) -> datetime:
+    """'now', '9m59s ago', 'in 5m', or a date or time as rules write it."""
+    if text == "now":
+        return NOW
+    sign, span = (-1, text.removesuffix(" ago")) if text.endswith(" ago") else (1, text.removeprefix("in "))
+    parts = re.findall(r"(\d+)([smhd])", span)
+    if parts and "".join(amount + unit for amount, unit in parts) == span:
+        seconds = sum(int(amount) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] for amount, unit in parts)
+        return NOW + sign * timedelta(seconds=seconds)
+    at = instant(text, zone=UTC)
+    assert at is not None, f"not a moment: {text}"
+    return at
+
+
+def _event(number: int, row: dict[str, str]) -> Event:
+    name = row["event"]
+    properties = {
+        key: cell_value(cell, CATALOGUE.properties[name, key])
+        for key, cell in row.items()
+        if key not in {"event", "at"} and cell
+    }
+    return Event(name, moment(row["at"]), number + 1, properties)
+
+
+def _consent(row: dict[str, str]) -> Consent:
+    return Consent(row["granted"] == "yes", moment(row["until"]) if row.get("until") else None)
