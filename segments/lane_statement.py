@@ -98,8 +98,7 @@ section AS (
             'entered_at', coalesce(s.entered_at, %(now)s::timestamptz), 'expires_at', s.due)
         ELSE kept.entry END ORDER BY r.key) AS body
     FROM standing s JOIN rule r USING (segment_id)
-    LEFT JOIN card c ON NOT r.judged AND c.profile_id = s.profile_id AND c.section = 'segments'
-    LEFT JOIN LATERAL (SELECT e.entry FROM jsonb_array_elements(c.body) AS e(entry) WHERE e.entry->>'key' = r.key) kept ON true
+    {kept}
     WHERE s.outcome IN ('enter', 'stay', 'confirm')
     GROUP BY s.profile_id
 ),
@@ -134,6 +133,12 @@ def close_for_merge(*, profile_id: int, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_CLOSE_FOR_MERGE, {"profile_id": profile_id, "now": now})
 
+_KEPT_ENTRIES = """LEFT JOIN card c ON NOT r.judged AND c.profile_id = s.profile_id AND c.section = 'segments'
+    LEFT JOIN LATERAL (
+        SELECT e.entry FROM jsonb_array_elements(c.body) AS e(entry) WHERE e.entry->>'key' = r.key
+    ) kept ON true"""
+_NO_KEPT_ENTRIES = "CROSS JOIN (SELECT NULL::jsonb AS entry) kept"
+
 
 def build(book: Rulebook, segment_ids: frozenset[int]) -> str:
     """The statement that judges these segments; it takes `ids`, `causes` (in the same order) and `now`."""
@@ -146,6 +151,7 @@ def build(book: Rulebook, segment_ids: frozenset[int]) -> str:
         verdicts=_verdicts(judged, compiled),
         evidence=_evidence(judged, compiled),
         due=f"least({', '.join(compiled.dues.values())})" if compiled else "NULL::timestamptz",
+        kept=_NO_KEPT_ENTRIES if whole and not book.broken else _KEPT_ENTRIES,
         until="d.due" if whole else "least(d.due, c.until)",
     )
 

@@ -1,0 +1,108 @@
+"""Reads that the API, the admin and the person's page share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import connection
+from django.db.models import Count
+
+from segments.content import rule_of
+from segments.models import EpochStatus, Membership, RuleEpoch, Segment
+from segments.rules.sentences import sentence
+
+
+class Status(StrEnum):
+    """How far a segment has come, in one word."""
+
+    DRAFT = "draft"
+    BACKFILLING = "backfilling"
+    READY = "ready"
+    BROKEN = "broken"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A segment as lists show it. `size` counts its members now."""
+
+    key: str
+    name: str
+    description: str
+    status: Status
+    version: int | None
+    sentence: str
+    size: int
+    published_at: datetime | None
+    ready_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    profile_id: int
+    entered_at: datetime
+    version: int
+
+
+def summaries(segments: Iterable[Segment]) -> tuple[Summary, ...]:
+    """Summarise segments (with `live_version` selected) in two queries, however many they are."""
+    heads = list(segments)
+    ids = [head.pk for head in heads]
+    latest = {row.segment_id: row for row in RuleEpoch.objects.filter(segment__in=ids).latest_per_segment()}
+    size_of = sizes(ids)
+    return tuple(_summary(head, latest.get(head.pk), size_of.get(head.pk, 0)) for head in heads)
+
+
+def sizes(segment_ids: Iterable[int]) -> dict[int, int]:
+    """Count the current members per segment."""
+    current = Membership.objects.current().filter(segment__in=list(segment_ids))
+    return dict(current.values_list("segment_id").annotate(Count("id")))
+
+
+def members(*, segment: Segment, after: int, limit: int) -> tuple[Member, ...]:
+    """The next current members by ascending profile id."""
+    rows = (
+        Membership.objects.current()
+        .filter(segment=segment, profile_id__gt=after)
+        .order_by("profile_id")
+        .values_list("profile_id", "entered_at", "standing_version__number")[:limit]
+    )
+    return tuple(Member(*row) for row in rows)
+
+
+def progress(row: RuleEpoch) -> float:
+    """How much of everybody a backfill has judged, 0 to 1."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE id <= %s), count(*) FROM profile WHERE merged_into IS NULL", [row.after_id]
+        )
+        judged, people = cursor.fetchone()
+    return judged / people if people else 1.0
+
+
+def status_of(row: RuleEpoch | None) -> Status:
+    if row is None:
+        return Status.DRAFT
+    if row.version_id is None:
+        return Status.RETIRED
+    return {
+        EpochStatus.BACKFILLING: Status.BACKFILLING,
+        EpochStatus.READY: Status.READY,
+        EpochStatus.BROKEN: Status.BROKEN,
+    }[EpochStatus(row.status)]
+
+
+def _summary(head: Segment, row: RuleEpoch | None, size: int) -> Summary:
+    live = head.live_version
+    return Summary(
+        key=head.key,
+        name=head.name,
+        description=head.description,
+        status=status_of(row),
+        version=live.number if live else None,
+        sentence=sentence(rule_of(live.content)) if live else "",
+        size=size,
+        published_at=row.published_at if row else None,
+        ready_at=row.ready_at if row else None,
+    )
