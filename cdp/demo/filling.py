@@ -1,4 +1,4 @@
-"""Fill an empty workspace: everybody's history, some mistakes, some repeats, what people told the shop, and the segments."""
+"""Fill an empty workspace: everybody's history, some mistakes, some repeats, and what people told the shop."""
 
 import sys
 import time
@@ -36,7 +36,7 @@ class Sample:
 
 
 def send_history(door: Door, sample: Sample) -> int:
-    """Send everybody's history, then the mistakes and one batch a second time, as a client does that missed an answer."""
+    """Send everybody's history, some mistakes, and one batch a second time, as a client that missed an answer."""
     events = list(sample.events())
     repeated = events[:100]
     mistakes = histories.broken_events(seed=sample.seed, until=sample.until)

@@ -21,7 +21,10 @@ def _count(event: str, op: str, value: int, within: str | None = None) -> Rule:
 
 
 LIVE = (
-    Definition("frequent-buyers", "Frequent buyers", "Ordered at least three times.", _count("Order Completed", ">=", 3)),
+    Definition(
+        "frequent-buyers", "Frequent buyers", "Ordered at least three times.",
+        _count("Order Completed", ">=", 3),
+    ),
     Definition(
         "big-spenders-90d",
         "Big spenders 90d",

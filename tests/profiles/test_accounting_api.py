@@ -1,0 +1,33 @@
+"""GET /v1/accounting."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+
+from cdp import api_keys
+from cdp.models import KeyKind, Scope
+
+
+@pytest.fixture
+def shop(db: None) -> Client:
+    now = datetime.now(UTC)
+    _, token = api_keys.issue(kind=KeyKind.SECRET, name="Reports", scopes={Scope.METRICS_READ}, by=None, now=now)
+    return Client(headers={"Authorization": f"Bearer {token}"})
+
+
+def test_it_says_where_every_event_went(shop: Client) -> None:
+    answer = shop.get("/v1/accounting").json()
+
+    assert answer["accepted"] == answer["stored"] + answer["duplicate"] + answer["rejected"] + answer["pending"]
+    assert {"people", "being_evaluated", "parked"} <= answer.keys()
+
+
+def test_a_time_needs_a_zone(shop: Client) -> None:
+    answer = shop.get("/v1/accounting", {"since": "2026-03-01"})
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "since")
+
+
+def test_it_is_nobody_elses_business(db: None) -> None:
+    assert Client().get("/v1/accounting").status_code == 401
