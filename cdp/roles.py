@@ -33,5 +33,16 @@ def roles_of(user: "User | AnonymousUser") -> frozenset[Role]:
     """Return the roles the person holds at this moment; a person who was locked out holds none."""
     if not user.is_authenticated or not user.is_active:
         return frozenset()
+    remembered: frozenset[Role] | None = user.__dict__.get("_roles")
+    if remembered is not None:
+        return remembered
     held = frozenset(Role(name) for name in user.groups.values_list("name", flat=True) if name in _NAMES)
     return held | {Role.ADMINISTRATOR} if user.is_superuser else held
+
+
+def remember_roles(user: "User | AnonymousUser") -> None:
+    """Keep the roles on this instance: for doors, whose instance lives as long as one request.
+
+    An admin page asks for every link and button it draws; elsewhere an instance may outlive a change of roles.
+    """
+    user.__dict__["_roles"] = roles_of(user)

@@ -25,11 +25,11 @@ CDP_TIME_ZONE = env.text("CDP_TIME_ZONE", "UTC")  # what bare dates and local ti
 
 # -- what runs ------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "unfold.contrib.simple_history",
-    "django.contrib.admin",
+    "cdp.admin_apps.PlatformAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -85,10 +85,10 @@ TEMPLATES = [
 ]
 
 # -- the pipelines: lower floors call upper ones through these lists and in no other way ------------------------
-INGEST_GATES: list[str] = []
-LANE_STEPS: list[str] = ["segments.memberships.evaluate"]
-READ_GATES: list[str] = []
-MERGE_STEPS: list[str] = ["segments.memberships.merge_step"]
+INGEST_GATES: list[str] = ["consent.gates.collection_gate"]
+LANE_STEPS: list[str] = ["consent.gates.lane_step", "segments.memberships.evaluate"]
+READ_GATES: list[str] = ["consent.gates.read_gate"]
+MERGE_STEPS: list[str] = ["consent.gates.merge_step", "segments.memberships.merge_step"]
 ERASURE_STEPS: list[str] = []
 FIRST_RUN: list[str] = ["consent.first_run.purposes"]
 SUBJECT_SECTIONS: list[str] = ["profiles.subject_sections.traits", "profiles.subject_sections.identifiers"]

@@ -16,3 +16,5 @@ urlpatterns = [
     path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("admin/", admin.site.urls),
 ]
+handler404 = "cdp.problems.not_found"
+handler500 = "cdp.problems.server_error"
