@@ -26,7 +26,7 @@ def find(*, text: str) -> tuple[int, ...]:
     """
     given = text.strip()
     names = [(str(kind), canonical(kind, given)) for kind in IdentifierType]
-    origins = set(resolve.find((kind, value) for kind, value in names if value).values())
+    origins = set(resolve.find([(kind, value) for kind, value in names if value]).values())
     number = from_public(given)
     if number is not None:
         origins.add(number)
