@@ -48,7 +48,8 @@ def read(context: Mapping[str, Any]) -> Preferences | None:
 def answers(preferences: Preferences, purposes: Iterable[Terms]) -> dict[str, Answer]:
     """Say what the preferences mean for each purpose that has categories mapped to it.
 
-    A purpose with several categories is granted only when all of them are, and refused when one is.
+    A purpose may list several: categories that must all be granted, or what different consent managers call the same. So
+    those that are mentioned decide, and one refusal among them refuses.
     """
     found = {terms.key: _answer(preferences, terms.categories) for terms in purposes if terms.categories}
     return {key: answer for key, answer in found.items() if answer is not None}
@@ -57,7 +58,7 @@ def answers(preferences: Preferences, purposes: Iterable[Terms]) -> dict[str, An
 def _answer(preferences: Preferences, categories: frozenset[str]) -> Answer | None:
     if preferences.refuses_everything or categories & preferences.denied:
         return Answer.NO
-    if categories <= preferences.allowed:
+    if categories & preferences.allowed:
         return Answer.YES
     return Answer.LEFT_OUT if preferences.is_complete else None
 

@@ -28,12 +28,13 @@ def test_a_context_without_consent_says_nothing():
     [
         ({"ads": True, "statistics": True}, Answer.YES, Answer.YES),
         ({"ads": True, "statistics": False}, Answer.YES, Answer.NO),
-        ({"ads": True}, Answer.YES, Answer.LEFT_OUT),
-        ({"statistics": True}, Answer.LEFT_OUT, Answer.LEFT_OUT),
+        ({"ads": True}, Answer.YES, Answer.YES),
+        ({"statistics": True}, Answer.LEFT_OUT, Answer.YES),
+        ({"other": True}, Answer.LEFT_OUT, Answer.LEFT_OUT),
         ({}, Answer.NO, Answer.NO),
         ({"ads": "yes"}, Answer.LEFT_OUT, Answer.LEFT_OUT),
     ],
-    ids=["all", "one of two", "one left out", "another", "an empty object refuses everything", "only booleans count"],
+    ids=["all", "one refused", "one mentioned", "the other", "none mentioned", "an empty object refuses everything", "only booleans count"],
 )
 def test_segments_category_preferences(preferences, marketing, insight):
     assert said({"consent": {"categoryPreferences": preferences}}) == {"marketing": marketing, "insight": insight}
@@ -43,7 +44,9 @@ def test_rudderstacks_two_lists_and_silence_about_the_rest():
     told = {"consentManagement": {"allowedConsentIds": ["ads"], "deniedConsentIds": [], "provider": "custom"}}
 
     assert read(told).method is Method.RUDDERSTACK
-    assert said(told) == {"marketing": Answer.YES}
+    assert said(told) == {"marketing": Answer.YES, "insight": Answer.YES}
+    told["consentManagement"]["allowedConsentIds"] = ["statistics"]
+    assert said(told) == {"insight": Answer.YES}
 
 
 def test_a_category_in_both_lists_is_refused():
