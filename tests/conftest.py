@@ -119,12 +119,15 @@ def _advance_sequences(cursor: object) -> None:
             )
 
 
-@pytest.fixture(autouse=True)
-def _truncate_as_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
+# For the whole session: a patch of one test's own is undone before pytest-django empties the tables after it.
+@pytest.fixture(autouse=True, scope="session")
+def _truncate_as_the_owner() -> Iterator[None]:
     """After a test with real commits, tables are emptied by the owner: the application's role may not."""
     from django.test import TransactionTestCase
 
-    monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty_database())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty_database())
+        yield
 
 
 @pytest.fixture
