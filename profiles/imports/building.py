@@ -158,8 +158,7 @@ def _compare(found: Any, op: Op, wanted: Any) -> bool:
 def _earliest(time: Time, lines: list[Line]) -> str:
     """Return the earliest time of the lines, or the text of one that is no time: the pipeline refuses it by name."""
     earliest: datetime | None = None
-    for line in lines:
-        text = line.cells[time.column]
+    for text in dict.fromkeys(line.cells[time.column] for line in lines):
         try:
             moment = parse(text, time)
         except ValueError:

@@ -16,7 +16,8 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 from msgspec.json import Encoder
 
-from cdp.models import Job, JobState
+from cdp.models import Job
+from cdp.models.job import JobState
 from profiles.imports import building, reading
 from profiles.imports.building import LineRefused
 from profiles.imports.mapping import Mapping
