@@ -30,3 +30,19 @@ def copy_text(cursor: Any, table: str, columns: Sequence[str], text: str) -> Non
     """Copy rows that are already spelled in COPY's text format."""
     if text:
         cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO(text))
+
+
+def array(values: Iterable[object]) -> str:
+    """Spell a flat array in PostgreSQL's text form: one literal to parse, however many elements it has."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f'"\\\\x{bytes(value).hex()}"'
+    if isinstance(value, int):
+        return str(int(value))
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from django.db import connection
 
+from cdp.copying import array
+
 _UPSERT = """
 INSERT INTO card (profile_id, section, body, until, written_at)
 SELECT profile_id, %s, body, until, clock_timestamp()
@@ -26,9 +28,9 @@ def write_section(section: str, rows: Iterable[tuple[int, Mapping[str, Any], dat
             _UPSERT,
             [
                 section,
-                [row[0] for row in given],
-                [msgspec.json.encode(row[1]).decode() for row in given],
-                [row[2] for row in given],
+                array(row[0] for row in given),
+                array(msgspec.json.encode(row[1]).decode() for row in given),
+                array(row[2] for row in given),
             ],
         )
 
@@ -59,4 +61,4 @@ SELECT given.id, 'profile', jsonb_build_object('identifiers', coalesce(who.ident
 def write_profile_section(profile_ids: Iterable[int], *, now: datetime) -> None:
     """Write identifiers and traits with where they came from, for people whose lane is ours."""
     with connection.cursor() as cursor:
-        cursor.execute(_PROFILE, [now, sorted(profile_ids)])
+        cursor.execute(_PROFILE, [now, array(profile_ids)])

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
-from cdp.copying import copy_rows
+from cdp.copying import array, copy_rows
 from profiles import card, traits
 from profiles.identity.resolve import bucket_of
 from profiles.models import Cause
@@ -65,19 +65,20 @@ DELETE FROM touched WHERE id IN (
 RETURNING profile_id, keys, cause
 """
 _LOCK_PEOPLE = """
-SELECT id, merged_into, evaluated_at FROM profile WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+SELECT id, merged_into, evaluated_at FROM profile WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 _UPDATE_PEOPLE = """
 UPDATE profile
    SET evaluated_at = %(now)s, revision = revision + 1, event_count = counted.events,
        first_seen_at = counted.first, last_seen_at = counted.last,
-       traits = CASE WHEN profile.id = ANY(%(changed)s) THEN coalesce(
+       traits = CASE WHEN profile.id = ANY(%(changed)s::bigint[]) THEN coalesce(
            (SELECT jsonb_object_agg(name, value) FROM trait WHERE profile_id = profile.id AND value IS NOT NULL), '{}')
            ELSE traits END
   FROM (SELECT root_id, sum(event_count) AS events, min(first_seen_at) AS first, max(last_seen_at) AS last
-          FROM origin WHERE root_id = ANY(%(people)s) GROUP BY root_id) AS counted
+          FROM origin WHERE root_id = ANY(%(people)s::bigint[]) GROUP BY root_id) AS counted
  WHERE profile.id = counted.root_id
 """
+_TAKE_PASSED = "DELETE FROM due WHERE profile_id = ANY(%s::bigint[]) AND due_at <= %s RETURNING profile_id"
 _WRITE_DUE = """
 INSERT INTO due (profile_id, bucket, due_at)
 SELECT * FROM unnest(%s::bigint[], %s::smallint[], %s::timestamptz[])
@@ -127,7 +128,7 @@ def refresh(profile_id: int) -> None:
     Their lock alone makes this a single writer as well: a lane takes it too, before it looks at anything.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_PEOPLE, [[profile_id]])
+        cursor.execute(_LOCK_PEOPLE, [array([profile_id])])
         cursor.execute(_TAKE_TOUCHES_OF_ONE, [bucket_of(profile_id), profile_id])
         _evaluate(cursor, [*cursor.fetchall(), (profile_id, [EVERYTHING], Cause.SWEEP.value)])
 
@@ -162,8 +163,9 @@ def _evaluate(cursor: Any, touches: Sequence[tuple[int, Sequence[str], str]]) ->
         for profile in people
         if EVERYTHING not in keys[profile]
     }
-    changed = traits.fold(cursor, named=named, everything=everything)
-    cursor.execute(_UPDATE_PEOPLE, {"now": now, "changed": sorted(changed), "people": people})
+    regrouped = [profile for profile in people if Cause.MERGE.value in causes[profile]]
+    changed = traits.fold(cursor, named=named, everything=everything, regrouped=regrouped)
+    cursor.execute(_UPDATE_PEOPLE, {"now": now, "changed": array(changed), "people": array(people)})
     renamed = {profile for profile in people if any(key.startswith(_IDENTIFIER) for key in keys[profile])}
     card.write_profile_section(changed | renamed | set(everything), now=now)
     batch = LaneBatch(now, {profile: Touch(frozenset(keys[profile]), tuple(causes[profile])) for profile in people})
@@ -174,7 +176,7 @@ def _lock(
     cursor: Any, keys: Mapping[int, set[str]], causes: Mapping[int, Mapping[str, None]]
 ) -> tuple[list[int], datetime]:
     """Lock the people in one order for all, pass on what belongs to a merge's winner, and read the clock after it."""
-    cursor.execute(_LOCK_PEOPLE, [sorted(keys)])
+    cursor.execute(_LOCK_PEOPLE, [array(keys)])
     rows = cursor.fetchall()
     forwarded = [
         (bucket_of(winner), winner, "{" + EVERYTHING + "}", cause)
@@ -200,7 +202,7 @@ def _look_at_everything_when_due(
     now: datetime,
 ) -> None:
     """A due time that has passed may belong to any rule: without this, the next one would be that of a few rules."""
-    cursor.execute("DELETE FROM due WHERE profile_id = ANY(%s) AND due_at <= %s RETURNING profile_id", [people, now])
+    cursor.execute(_TAKE_PASSED, [array(people), now])
     for (profile,) in cursor.fetchall():
         keys[profile].add(EVERYTHING)
         causes[profile][Cause.SWEEP.value] = None
@@ -222,4 +224,5 @@ def _take_steps(batch: LaneBatch) -> dict[int, datetime]:
 def _write_due(cursor: Any, due: Mapping[int, datetime]) -> None:
     ids = sorted(due)
     if ids:
-        cursor.execute(_WRITE_DUE, [ids, [bucket_of(profile) for profile in ids], [due[profile] for profile in ids]])
+        buckets, moments = array(map(bucket_of, ids)), array(due[profile] for profile in ids)
+        cursor.execute(_WRITE_DUE, [array(ids), buckets, moments])

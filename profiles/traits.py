@@ -2,11 +2,14 @@
 
 The winner is a maximum over (method, source priority, observed_at, event id), so no order of arrival can change it,
 and equal statements are all kept. It is the first entry of an index per origin: the cost does not grow with how often
-a trait was stated. A null that wins is a tombstone: the trait is gone, and stays gone until something later says otherwise.
+a trait was stated. A null that wins is a tombstone: the trait is gone until something later says
+otherwise.
 """
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
+
+from cdp.copying import array
 
 _ORDER = "method DESC, source_priority DESC, observed_at DESC, event_id DESC"
 _VALUE = "value, method, source_id, source_priority, observed_at, event_id, applied_at, confidence"
@@ -29,26 +32,36 @@ RETURNING profile_id
 _FOLD_NAMED = _FOLD.format(wanted="SELECT * FROM unnest(%s::bigint[], %s::text[])")
 _FOLD_ALL = _FOLD.format(
     wanted="SELECT DISTINCT origin.root_id, trait_value.name FROM origin JOIN trait_value ON origin_id = origin.id"
-    " WHERE root_id = ANY(%s)"
+    " WHERE root_id = ANY(%s::bigint[])"
 )
 _DROP_LOST = """
 DELETE FROM trait
- WHERE profile_id = ANY(%s)
+ WHERE profile_id = ANY(%s::bigint[])
    AND NOT EXISTS (SELECT FROM origin JOIN trait_value ON trait_value.origin_id = origin.id
                     WHERE origin.root_id = trait.profile_id AND trait_value.name = trait.name)
 RETURNING profile_id
 """
 
 
-def fold(cursor: Any, *, named: Mapping[int, Set[str]], everything: Sequence[int]) -> set[int]:
-    """Recompute winners: of the named traits, and of all traits for `everything`. Return whose traits changed."""
+def fold(
+    cursor: Any, *, named: Mapping[int, Set[str]], everything: Sequence[int], regrouped: Sequence[int]
+) -> set[int]:
+    """Recompute winners: of the named traits, and of all traits for `everything`; return whose traits changed.
+
+    The `regrouped` may have lost an origin, and with it every statement of a trait.
+    """
     changed: set[int] = set()
     pairs = sorted((profile, name) for profile, names in named.items() for name in names)
     if pairs:
-        cursor.execute(_FOLD_NAMED, [[profile for profile, _ in pairs], [name for _, name in pairs]])
-        changed |= {profile for (profile,) in cursor.fetchall()}
+        columns = array(profile for profile, _ in pairs), array(name for _, name in pairs)
+        changed |= _returned(cursor, _FOLD_NAMED, columns)
     if everything:
-        for statement in (_FOLD_ALL, _DROP_LOST):  # an origin that moved away took its traits along
-            cursor.execute(statement, [list(everything)])
-            changed |= {profile for (profile,) in cursor.fetchall()}
+        changed |= _returned(cursor, _FOLD_ALL, [array(everything)])
+    if regrouped:
+        changed |= _returned(cursor, _DROP_LOST, [array(regrouped)])
     return changed
+
+
+def _returned(cursor: Any, statement: str, parameters: Sequence[str]) -> set[int]:
+    cursor.execute(statement, parameters)
+    return {profile for (profile,) in cursor.fetchall()}

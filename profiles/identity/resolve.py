@@ -6,7 +6,7 @@ see every sighting of a neighbourhood; with a lock per person, two merges that m
 restarted. Only what is new takes the lock: a known person's events never wait here.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 from msgspec import Struct
 
-from cdp.copying import copy_rows
+from cdp.copying import array, copy_rows
 from cdp.ids import new_ids
 from cdp.pseudonyms import lookup_hash
 from profiles.identity import matching
@@ -63,20 +63,41 @@ def bucket_of(profile_id: int) -> int:
     return profile_id % LANES
 
 
+# An identifier's origin never changes, so what was found once is right for as long as the origin exists; whoever finds
+# that it does not (after an erasure) calls `forget`.
+_remembered: dict[Name, int] = {}
+_MOST_REMEMBERED = 300_000
+
+
+def forget() -> None:
+    """Ask the database again who is who."""
+    _remembered.clear()
+
+
 def find(names: Iterable[Name]) -> dict[Name, int]:
     """Return the origin of every name that is known."""
+    found = {name: _remembered[name] for name in names if name in _remembered}
+    asked = _look_up(name for name in names if name not in found)
+    if not connection.in_atomic_block:
+        if len(_remembered) > _MOST_REMEMBERED:
+            forget()
+        _remembered.update(asked)
+    return found | asked
+
+
+def _look_up(names: Iterable[Name]) -> dict[Name, int]:
     by_hash = {(name[0], lookup_hash(*name)): name for name in names}
     if not by_hash:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_FIND, [[type for type, _ in by_hash], [hash for _, hash in by_hash]])
+        cursor.execute(_FIND, [array(type for type, _ in by_hash), array(hash for _, hash in by_hash)])
         return {by_hash[type, bytes(hash)]: origin for type, hash, origin in cursor.fetchall()}
 
 
 def roots(origins: Iterable[int]) -> dict[int, int]:
     """Return the profile each origin belongs to now."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, root_id FROM origin WHERE id = ANY(%s)", [list(origins)])
+        cursor.execute("SELECT id, root_id FROM origin WHERE id = ANY(%s::bigint[])", [array(origins)])
         return dict(cursor.fetchall())
 
 
@@ -98,7 +119,7 @@ def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], F
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cdp identity'))")
         cursor.execute("SELECT clock_timestamp()")  # a statement after the lock: nobody else's row is later
         now = cursor.fetchone()[0]
-        origin_of = find(names)
+        origin_of = _look_up(names)
         fresh = _create_identifiers(cursor, {n: first for n, first in names.items() if n not in origin_of}, now=now)
         origin_of |= fresh
         changed = _record_sightings(cursor, {(origin_of[a], origin_of[b]): s for (a, b), s in together.items()})
@@ -110,7 +131,7 @@ def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], F
 
 
 def _create_identifiers(cursor: Any, names: Mapping[Name, First], *, now: datetime) -> dict[Name, int]:
-    created = dict(zip(sorted(names), new_ids(len(names), now=now), strict=True))
+    created = dict(zip(sorted(names), _free_ids(len(names), taken={}, now=now), strict=True))
     rows = [(n[0], lookup_hash(*n), n[1], origin, names[n].event_id, names[n].ts) for n, origin in created.items()]
     columns = ("type", "hash", "value", "origin_id", "event_id", "first_seen_at")
     copy_rows(cursor, "identifier", columns, sorted(rows))
@@ -134,34 +155,51 @@ def _regroup(
     *,
     now: datetime,
 ) -> None:
-    cursor.execute(_NEIGHBOURHOOD, [list(affected)])
+    cursor.execute(_NEIGHBOURHOOD, [array(affected)])
     was = {}
     for origin, type, root in cursor.fetchall():
         types[origin] = type
         was[origin] = root
     cursor.execute(
-        "SELECT origin_id, with_origin_id, seen_at, event_id FROM sighting WHERE origin_id = ANY(%s)", [list(types)]
+        "SELECT origin_id, with_origin_id, seen_at, event_id FROM sighting WHERE origin_id = ANY(%s::bigint[])",
+        [list(types)],
     )
     sightings = [Seen(*row) for row in cursor.fetchall()]
     grouping = matching.group(types, sightings)
     assigned = matching.assign(grouping, types=types, roots=was)
-    plan = _plan(grouping, assigned, was, now=now)
+    newborn = [group for group, profile in assigned.profile_of.items() if profile is None]
+    born = dict(zip(newborn, _free_ids(len(newborn), taken=types, now=now), strict=True))
+    plan = _plan(grouping, assigned, born, was, now=now)
     _apply(cursor, plan, types, changed, born_by, [s for s in sightings if (s.origin, s.other) in changed], now=now)
 
 
-def _plan(grouping: matching.Grouping, assigned: matching.Assigned, was: Mapping[int, int], *, now: datetime) -> _Plan:
-    newborn = [group for group, profile in assigned.profile_of.items() if profile is None]
-    profiles = {**assigned.profile_of, **dict(zip(newborn, new_ids(len(newborn), now=now), strict=True))}
-    root_of = {origin: profiles[group] for origin, group in grouping.of.items()}
+def _plan(
+    grouping: matching.Grouping,
+    assigned: matching.Assigned,
+    born: Mapping[int, int],
+    was: Mapping[int, int],
+    *,
+    now: datetime,
+) -> _Plan:
+    profile_of = {group: born.get(group, profile) for group, profile in assigned.profile_of.items()}
+    root_of = {origin: profile_of[group] for origin, group in grouping.of.items()}
     winner_of = {loser: winner for winner, loser in assigned.merged}
     return _Plan(
         root_of=root_of,
         was=was,
-        born=sorted(profiles[group] for group in newborn),
+        born=sorted(born.values()),
         merges=[Merge(winner, loser, now) for winner, loser in assigned.merged],
         moved=[origin for origin, root in was.items() if root_of[origin] != winner_of.get(root, root)],
         refused=grouping.refused,
     )
+
+
+def _free_ids(count: int, *, taken: Container[int], now: datetime) -> list[int]:
+    """Return ids that no origin has. They are random within a millisecond, and a claim needs thousands at once."""
+    while True:
+        ids = new_ids(count, now=now)
+        if not any(number in taken for number in ids) and not roots(ids):
+            return ids
 
 
 def _apply(
@@ -191,8 +229,7 @@ def _apply(
         links.append((origin, root, now, None, born_by[origin].event_id, reason))
     links += _refusals(plan, changed, now=now)
     copy_rows(cursor, "link", ("origin_id", "root_id", "recorded_from", "recorded_to", "event_id", "reason"), links)
-    for merge in plan.merges:
-        _merge(cursor, merge, _cause(merge, plan, causes), types, changed)
+    _merge(cursor, plan, causes, types, changed, now=now)
     _move(cursor, plan, joined_by, now=now)
     _touch(cursor, plan, newcomers, types)
 
@@ -211,13 +248,16 @@ def _refusals(plan: _Plan, changed: Mapping[tuple[int, int], str], *, now: datet
     ]
 
 
-def _cause(merge: Merge, plan: _Plan, causes: Sequence[Seen]) -> Seen | None:
-    """Return the sighting on whose word two people became one: of the new ones, one that touches the loser."""
-    in_group = [seen for seen in causes if plan.root_of[seen.origin] == merge.winner_id == plan.root_of[seen.other]]
-    for seen in in_group:
-        if merge.loser_id in (plan.was.get(seen.origin), plan.was.get(seen.other)):
-            return seen
-    return in_group[0] if in_group else None
+def _why(plan: _Plan, causes: Sequence[Seen]) -> Iterable[tuple[Merge, Seen | None]]:
+    """Pair every merge with the sighting on whose word it happened: of the group's new ones, one naming the loser."""
+    naming: dict[int, Seen] = {}
+    of_group: dict[int, Seen] = {}
+    for seen in causes:
+        if plan.root_of[seen.origin] == plan.root_of[seen.other]:
+            of_group[plan.root_of[seen.origin]] = seen
+            naming |= {plan.was[origin]: seen for origin in (seen.origin, seen.other) if origin in plan.was}
+    for merge in plan.merges:
+        yield merge, naming.get(merge.loser_id) or of_group.get(merge.winner_id)
 
 
 @cache
@@ -226,23 +266,29 @@ def _merge_steps(paths: tuple[str, ...]) -> tuple[Callable[[Merge], None], ...]:
 
 
 def _merge(
-    cursor: Any, merge: Merge, seen: Seen | None, types: Mapping[int, str], changed: Mapping[tuple[int, int], str]
+    cursor: Any,
+    plan: _Plan,
+    causes: Sequence[Seen],
+    types: Mapping[int, str],
+    changed: Mapping[tuple[int, int], str],
+    *,
+    now: datetime,
 ) -> None:
-    event_id = seen.event_id if seen else None
-    reason = changed[seen.origin, seen.other] if seen else LinkReason.SEEN_TOGETHER.value
-    facts = {
-        "winner": merge.winner_id,
-        "loser": merge.loser_id,
-        "now": merge.now,
-        "event": event_id,
-        "reason": reason,
-        "type": types[seen.origin] if seen else "",
-        "bucket": bucket_of(merge.winner_id),
-    }
+    if not plan.merges:
+        return
+    rows = []
+    for merge, seen in _why(plan, causes):
+        told = (seen.event_id, types[seen.origin], changed[seen.origin, seen.other]) if seen else (None, "", "")
+        rows.append((merge.winner_id, merge.loser_id, now, *told))
+    columns = ("winner_id", "loser_id", "at", "event_id", "identifier_type", "reason")
+    copy_rows(cursor, "merge", columns, rows)
+    winners, losers, _, events, _, reasons = _columns(rows)
+    facts = {"winners": winners, "losers": losers, "events": events, "reasons": reasons, "now": now}
     for statement in _MERGE:
         cursor.execute(statement, facts)
-    for step in _merge_steps(tuple(settings.MERGE_STEPS)):
-        step(merge)
+    for merge in plan.merges:
+        for step in _merge_steps(tuple(settings.MERGE_STEPS)):
+            step(merge)
 
 
 def _move(cursor: Any, plan: _Plan, joined_by: Mapping[int, Seen], *, now: datetime) -> None:
@@ -272,8 +318,8 @@ def _touch(cursor: Any, plan: _Plan, newcomers: Mapping[int, int], types: Mappin
     copy_rows(cursor, "touched", ("lane", "profile_id", "keys", "cause"), rows)
 
 
-def _columns(rows: Iterable[Sequence[object]]) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(rows: Iterable[Sequence[object]]) -> list[str]:
+    return [array(column) for column in zip(*rows, strict=True)]
 
 
 _FIND = """
@@ -305,20 +351,21 @@ WITH affected AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id),
 SELECT origin.id, identifier.type, origin.root_id
   FROM touched_roots JOIN origin USING (root_id) JOIN identifier ON identifier.origin_id = origin.id
 """
-_SIGHTINGS = "SELECT origin_id, with_origin_id, seen_at, event_id FROM sighting WHERE origin_id = ANY(%s)"
+_SIGHTINGS = "SELECT origin_id, with_origin_id, seen_at, event_id FROM sighting WHERE origin_id = ANY(%s::bigint[])"
+_MERGED = "unnest(%(winners)s::bigint[], %(losers)s::bigint[]) AS merged (winner, loser)"
 _MERGE = (
-    """INSERT INTO merge (winner_id, loser_id, at, event_id, identifier_type, reason)
-       VALUES (%(winner)s, %(loser)s, %(now)s, %(event)s, %(type)s, %(reason)s)""",
-    """WITH closed AS (UPDATE link SET recorded_to = %(now)s
-                        WHERE recorded_to IS NULL AND origin_id IN (SELECT id FROM origin WHERE root_id = %(loser)s)
-                    RETURNING origin_id)
+    """WITH merged AS (SELECT * FROM unnest(%(winners)s::bigint[], %(losers)s::bigint[], %(events)s::bigint[],
+                                            %(reasons)s::text[]) AS merged (winner, loser, event_id, reason)),
+            closed AS (UPDATE link SET recorded_to = %(now)s FROM merged JOIN origin ON origin.root_id = merged.loser
+                        WHERE recorded_to IS NULL AND link.origin_id = origin.id
+                    RETURNING link.origin_id, merged.winner, merged.event_id, merged.reason)
        INSERT INTO link (origin_id, root_id, recorded_from, event_id, reason)
-       SELECT origin_id, %(winner)s, %(now)s, %(event)s, %(reason)s FROM closed""",
-    "UPDATE origin SET root_id = %(winner)s, bucket = %(bucket)s WHERE root_id = %(loser)s",
-    "UPDATE profile SET merged_into = %(winner)s, traits = '{}' WHERE id = %(loser)s OR merged_into = %(loser)s",
-    "DELETE FROM trait WHERE profile_id = %(loser)s",
-    "DELETE FROM due WHERE profile_id = %(loser)s",
-    "DELETE FROM card WHERE profile_id = %(loser)s AND section = 'profile'",
+       SELECT origin_id, winner, %(now)s, event_id, reason FROM closed""",
+    f"UPDATE origin SET root_id = winner, bucket = winner %% {LANES} FROM {_MERGED} WHERE root_id = loser",
+    f"UPDATE profile SET merged_into = winner, traits = '{{}}' FROM {_MERGED} WHERE id = loser OR merged_into = loser",
+    "DELETE FROM trait WHERE profile_id = ANY(%(losers)s::bigint[])",
+    "DELETE FROM due WHERE profile_id = ANY(%(losers)s::bigint[])",
+    "DELETE FROM card WHERE profile_id = ANY(%(losers)s::bigint[]) AND section = 'profile'",
 )
 _MOVE = (
     "UPDATE link SET recorded_to = %(now)s WHERE recorded_to IS NULL AND origin_id = %(origin)s",

@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from cdp.copying import copy_text, field
+from cdp.copying import array, copy_text, field
 from profiles import catalogue
 from profiles.identity import resolve
 from profiles.identity.canonical import canonical
@@ -61,6 +61,10 @@ UPDATE origin SET event_count = event_count + seen.count, first_seen_at = least(
 """
 
 
+class OriginGone(Exception):
+    """An origin this process remembers is no more; the next attempt asks again."""
+
+
 class _Draft(Struct):
     """One event on its way; what a later step finds out is filled in."""
 
@@ -96,6 +100,8 @@ def claim_once(*, worker: int = 0, limit: int = EVENTS_PER_CLAIM) -> int:
 def _attempt(rows: Sequence[LeasedRow], *, lease: int, worker: int) -> None:
     try:
         store(rows, lease=lease)
+    except OriginGone:
+        leases.give_back(lease=lease)
     except LeaseLost:
         log.warning("worker %s was overtaken: its claim is undone, another one did the work", worker)
     except (OperationalError, InterfaceError) as error:
@@ -222,7 +228,7 @@ def _drop_known(work: _Work) -> None:
     if not work.drafts:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_KNOWN_KEYS, [[draft.key for draft in work.drafts]])
+        cursor.execute(_KNOWN_KEYS, [array(draft.key for draft in work.drafts)])
         known = {bytes(key): bytes(body_hash) for key, body_hash in cursor.fetchall()}
     if known:
         _count_duplicates(work, known)
@@ -309,7 +315,11 @@ def _store(work: _Work, origin_of: Mapping[Name, int]) -> None:
         now = cursor.fetchone()[0]
         root_of = resolve.roots({draft.origin_id for draft in work.drafts})
         for draft in work.drafts:
-            draft.profile_id = root_of[draft.origin_id]
+            root = root_of.get(draft.origin_id)
+            if root is None:
+                resolve.forget()
+                raise OriginGone("An identifier was erased while its events came in.")
+            draft.profile_id = root
         _ask_gates(cursor, work, now=now)
         _copy_events(cursor, work, now=now)
         _copy_traits(cursor, work, now=now)
@@ -327,16 +337,16 @@ def _claim_keys(cursor: Any, work: _Work) -> None:
     if not drafts:
         return
     cursor.execute(_CLAIM_KEYS, [
-        [draft.key for draft in drafts],
-        [draft.event_id for draft in drafts],
-        [draft.origin_id for draft in drafts],
-        [draft.event.ts for draft in drafts],
-        [draft.body_hash for draft in drafts],
+        array(draft.key for draft in drafts),
+        array(draft.event_id for draft in drafts),
+        array(draft.origin_id for draft in drafts),
+        array(draft.event.ts for draft in drafts),
+        array(draft.body_hash for draft in drafts),
     ])  # fmt: skip
     if cursor.rowcount < len(drafts):
         ours = {bytes(key) for (key,) in cursor.fetchall()}
         lost = [draft.key for draft in drafts if draft.key not in ours]
-        cursor.execute(_KNOWN_KEYS, [lost])
+        cursor.execute(_KNOWN_KEYS, [array(lost)])
         _count_duplicates(work, {bytes(key): bytes(body_hash) for key, body_hash in cursor.fetchall()})
 
 
@@ -354,7 +364,9 @@ def _ask_gates(cursor: Any, work: _Work, *, now: datetime) -> None:
             work.outcomes[draft.row].rejected += 1
     if refused:
         # What was refused is not stored, so sending it again after a grant must not make it a duplicate.
-        cursor.execute("DELETE FROM event_key WHERE key = ANY(%s)", [[work.drafts[at].key for at in refused]])
+        cursor.execute(
+            "DELETE FROM event_key WHERE key = ANY(%s::bytea[])", [array(work.drafts[at].key for at in refused)]
+        )
         work.drafts = [draft for position, draft in enumerate(work.drafts) if position not in refused]
 
 
@@ -462,4 +474,4 @@ def _count(cursor: Any, drafts: Sequence[_Draft]) -> None:
     if seen:
         origins = sorted(seen)
         columns = zip(*(seen[origin] for origin in origins), strict=True)
-        cursor.execute(_COUNT_ORIGINS, [origins, *(list(column) for column in columns)])
+        cursor.execute(_COUNT_ORIGINS, [array(origins), *map(array, columns)])

@@ -74,7 +74,6 @@ DO $$ BEGIN
                        n, n);
     END LOOP;
 END $$;
-CREATE INDEX event_key_origin ON event_key (origin_id);
 """
 
 # No unique key: a corrected clock moves `ts` on a retry, so `event_key` decides what is a duplicate, and a unique key
