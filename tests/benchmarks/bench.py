@@ -214,8 +214,10 @@ class Bench:
 def drain() -> None:
     """Apply everything that is pending, in this process."""
     from profiles import tasks
+    from segments import backfill
 
-    tasks.drain_now()
+    while tasks.work_off(until=time.monotonic() + 60) or backfill.advance(now=datetime.now(UTC)):
+        pass
 
 
 def publish_rules() -> None:
