@@ -8,7 +8,7 @@ from tests.rules_spec.engines import DuckDb, Postgres
 
 settings.register_profile(
     "small",
-    max_examples=int(os.environ.get("CDP_EXAMPLES", "40")),
+    max_examples=int(os.environ.get("CDP_EXAMPLES", "20")),
     deadline=None,
     derandomize="CDP_EXAMPLES" not in os.environ,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
