@@ -6,6 +6,7 @@ from typing import Any
 from cdp.demo.client import Door
 
 Rule = dict[str, Any]
+GOVERNANCE = "/v1/governance/segments"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def bring_to_life(*, author: Door, approver: Door) -> None:
         version = _submitted(author, definition)
         if version["state"] == "review":
             approver.post(
-                f"/v1/segments/{definition.key}/versions/{version['number']}/approve",
+                f"{GOVERNANCE}/{definition.key}/versions/{version['number']}/approve",
                 {
                     "comment": "Read the rule and the preview: it says what it means.",
                     "content_hash": version["content_hash"],
@@ -83,11 +84,11 @@ def bring_to_life(*, author: Door, approver: Door) -> None:
 
 def _submitted(author: Door, definition: Definition) -> Rule:
     """Return the newest version, made and submitted where that has not happened yet."""
-    path = f"/v1/segments/{definition.key}"
+    path = f"{GOVERNANCE}/{definition.key}"
     found = author.find(path)
     if found is None:
         wanted = {"key": definition.key, "name": definition.name, "description": definition.description}
-        found = author.post("/v1/segments", wanted | {"content": {"rule": definition.rule}})
+        found = author.post(GOVERNANCE, wanted | {"content": {"rule": definition.rule}})
     version: Rule = found["versions"][0]
     if version["state"] == "draft":
         version = author.post(f"{path}/versions/{version['number']}/submit", None)
