@@ -32,14 +32,21 @@ def check_content(content: Any, /) -> None:
     review_content(content, catalogue=load_catalogue())
 
 
+def preview_content(*, content: Any, segment_id: int | None, now: datetime) -> Mapping[str, Any]:
+    """What a content would do if it were live now, and what its author would have to acknowledge.
+
+    Raises ContentInvalid.
+    """
+    catalogue = load_catalogue()
+    review = review_content(content, catalogue=catalogue)
+    seen = preview.preview(rule=rule_of(content), segment_id=segment_id, catalogue=catalogue, now=now)
+    return preview.as_evidence(seen, warnings=review.findings.warnings)
+
+
 def freeze_evidence(version: Any, /, *, now: datetime) -> Mapping[str, Any]:
     """What approval would do, counted now. Raises ContentInvalid while a warning waits to be acknowledged."""
-    catalogue = load_catalogue()
-    review = review_content(version.content, catalogue=catalogue)
-    require_acknowledged(review)
-    rule = rule_of(version.content)
-    seen = preview.preview(rule=rule, segment_id=version.head_id, catalogue=catalogue, now=now)
-    return preview.as_evidence(seen, warnings=review.findings.warnings)
+    require_acknowledged(review_content(version.content, catalogue=load_catalogue()))
+    return preview_content(content=version.content, segment_id=version.head_id, now=now)
 
 
 def go_live(version: Any, /, *, now: datetime) -> None:

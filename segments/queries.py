@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Count
 
 from segments.content import rule_of
-from segments.models import EpochStatus, Membership, RuleEpoch, Segment
+from segments.models import Membership, RuleEpoch, Segment
 from segments.rules.sentences import sentence
 
 
@@ -81,16 +81,13 @@ def progress(row: RuleEpoch) -> float:
     return judged / people if people else 1.0
 
 
-def status_of(row: RuleEpoch | None) -> Status:
-    if row is None:
+def status_of(*, epoch_status: str | None, version_id: int | None) -> Status:
+    """The segment's status by its latest epoch; None where it never had one."""
+    if epoch_status is None:
         return Status.DRAFT
-    if row.version_id is None:
+    if version_id is None:
         return Status.RETIRED
-    return {
-        EpochStatus.BACKFILLING: Status.BACKFILLING,
-        EpochStatus.READY: Status.READY,
-        EpochStatus.BROKEN: Status.BROKEN,
-    }[EpochStatus(row.status)]
+    return Status(epoch_status)
 
 
 def _summary(head: Segment, row: RuleEpoch | None, size: int) -> Summary:
@@ -99,7 +96,7 @@ def _summary(head: Segment, row: RuleEpoch | None, size: int) -> Summary:
         key=head.key,
         name=head.name,
         description=head.description,
-        status=status_of(row),
+        status=status_of(epoch_status=row.status if row else None, version_id=row.version_id if row else None),
         version=live.number if live else None,
         sentence=sentence(rule_of(live.content)) if live else "",
         size=size,

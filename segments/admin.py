@@ -1,0 +1,90 @@
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from cdp.governance.admin import GovernedAdmin, Section
+from cdp.governance.models import State
+from cdp.ids import to_public
+from cdp.role_admin import LargeTableAdmin
+from segments import publishing, queries
+from segments.content import rule_of
+from segments.models import Membership, RuleEpoch, Segment
+from segments.queries import Status
+from segments.rules.sentences import sentence
+
+_CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.BROKEN: "bad"}
+
+
+@admin.register(Segment)
+class SegmentAdmin(GovernedAdmin):
+    """Segments with their size and how far they have come."""
+
+    list_display = ("name", "key", "shown_status", "shown_size", "shown_live", "shown_waiting", "owner")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
+        members = Membership.objects.current().filter(segment=OuterRef("pk")).order_by()
+        counted = members.values("segment").annotate(count=Count("id")).values("count")
+        latest = RuleEpoch.objects.filter(segment=OuterRef("pk")).order_by("-epoch")
+        return super().get_queryset(request).annotate(
+            size=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
+            epoch_status=Subquery(latest.values("status")[:1]),
+            epoch_version=Subquery(latest.values("version")[:1]),
+        )
+
+    def first_content(self) -> Any:
+        return {"rule": {"trait": "country", "op": "=", "value": "DE"}}
+
+    @display(description="state")
+    def shown_status(self, segment: Any) -> SafeString:
+        status = queries.status_of(epoch_status=segment.epoch_status, version_id=segment.epoch_version)
+        return format_html('<span class="cdp-chip cdp-chip-{}">{}</span>', _CHIPS.get(status, "accent"), status)
+
+    @display(description="people", ordering="size")
+    def shown_size(self, segment: Any) -> int:
+        return int(segment.size)
+
+    def sections(self, version: Any) -> Sequence[Section]:
+        said = Section("In words", format_html("<p>{}</p>", sentence(rule_of(version.content))))
+        if version.state != State.DRAFT:
+            return (said,)
+        seen = publishing.preview_content(content=version.content, segment_id=version.head_id, now=timezone.now())
+        return (said, Section("What it would do now", _counts(seen)))
+
+    def evidence(self, version: Any) -> SafeString | None:
+        return _counts(version.evidence) if "entering" in version.evidence else None
+
+
+@admin.register(Membership)
+class MembershipAdmin(LargeTableAdmin):
+    """Who is in which segment, and since when."""
+
+    list_display = ("person", "segment", "standing_version", "entered_at", "cause", "left_at", "left_cause")
+    list_filter = ("segment",)
+    list_select_related = ("segment", "standing_version")
+    ordering = ("-id",)
+    sortable_by = ()
+
+    @display(description="person")
+    def person(self, membership: Membership) -> str:
+        return to_public(membership.profile_id)
+
+
+def _counts(seen: Any) -> SafeString:
+    told = [("would enter", "entering"), ("would leave", "leaving"), ("stay", "unchanged"), ("in all", "size")]
+    warnings = format_html_join("", "<p>{}</p>", ((warning["message"],) for warning in seen.get("warnings", ())))
+    return format_html(
+        '<p>{}</p>{}<p class="cdp-subtle">counted over {} people at {}</p>',
+        format_html_join(", ", "<strong>{}</strong> {}", ((seen[name], label) for label, name in told)),
+        warnings,
+        seen["people"],
+        seen["as_of"],
+    )
+
