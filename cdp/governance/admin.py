@@ -34,10 +34,12 @@ from cdp.governance.errors import GovernanceError
 from cdp.governance.forms import CommentForm, ContentForm
 from cdp.governance.governed import Governed, governed_of
 from cdp.governance.models import GovernedHead, GovernedVersion, State
+from cdp.models import User
 from cdp.role_admin import RoleAdmin
 from cdp.roles import Role, roles_of
 
 CHIPS = {State.LIVE: "good", State.REVIEW: "warning", State.REJECTED: "bad", State.DRAFT: "accent"}
+NOTHING = SafeString('<span class="cdp-subtle">–</span>')
 OPEN = (State.DRAFT, State.REVIEW)
 
 
@@ -118,13 +120,13 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
     @display(description="live")
     def shown_live(self, head: Any) -> SafeString:
         if head.live_version is None:
-            return format_html('<span class="cdp-subtle">–</span>')
+            return NOTHING
         return format_html('<span class="cdp-chip cdp-chip-good">v{}</span>', head.live_version.number)
 
     @display(description="waiting for approval")
     def shown_waiting(self, head: Any) -> SafeString:
         if head.waiting_number is None:
-            return format_html('<span class="cdp-subtle">–</span>')
+            return NOTHING
         return format_html('<span class="cdp-chip cdp-chip-warning">v{}</span>', head.waiting_number)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -330,7 +332,7 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
             "own": own and Role.APPROVER in roles and version.state == State.REVIEW,
             "comment_form": form or CommentForm(initial={"seen_hash": version.content_hash}),
             "problem": problem,
-            "authors": list(type(person).objects.filter(pk__in=version.author_ids).order_by("pk")),
+            "authors": list(User.objects.filter(pk__in=version.author_ids).order_by("pk")),
             "decisions": list(version.decisions.select_related("decided_by").order_by("pk")),
         }
         return TemplateResponse(request, self.version_template, context, status=409 if problem else 200)

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 
 from cdp.database_roles import grant_application_role
@@ -33,8 +34,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fresh_calls() -> Iterator[None]:
+def _fresh() -> Iterator[None]:
     notes.calls.clear()
+    # The notes' content types are made inside a test and go with it.
+    ContentType.objects.clear_cache()
     yield
 
 

@@ -1,4 +1,4 @@
-"""Ways around the lifecycle: superuser, bulk update, SQL under the application's role. All of them end at the database."""
+"""Ways around the lifecycle: superuser, bulk update, SQL as the application. All of them end at the database."""
 
 import json
 
@@ -33,9 +33,12 @@ def live(waiting, approver):
 
 
 def refused(statement, *parameters, match=None):
-    with pytest.raises((IntegrityError, ProgrammingError), match=match), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(statement, parameters)
+    with (
+        pytest.raises((IntegrityError, ProgrammingError), match=match),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement, parameters)
 
 
 def decide(version, by, *, decision="approve", hash_=None, author_ids=None):
@@ -158,8 +161,9 @@ def test_another_content_does_not_keep_the_hash_that_was_approved(note, author):
 
 def test_a_hash_that_does_not_fit_its_content_is_not_approved(note, author, approver):
     version = lifecycle.draft(head=note, content={"text": "hello"}, by=author, now=NOW)
-    NoteVersion.objects.filter(pk=version.pk).update(content={"text": "evil"}, content_hash=content_hash({"text": "?"}))
-    NoteVersion.objects.filter(pk=version.pk).update(state="review", submitted_at=NOW, submitted_by=author)
+    row = NoteVersion.objects.filter(pk=version.pk)
+    row.update(content={"text": "evil"}, content_hash=content_hash({"text": "?"}))
+    row.update(state="review", submitted_at=NOW, submitted_by=author)
 
     with pytest.raises(lifecycle.WrongState, match="does not match its hash"):
         lifecycle.approve(version=version, comment="fine", by=approver, now=NOW)
@@ -265,7 +269,7 @@ def test_a_described_head_reaches_commit(note, author, live):
     assert (note.name, note.live_version_id) == ("Salutation", live.pk)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases="__all__")
 def test_of_two_people_who_approve_at_once_one_decides(note, waiting, approver):
     from concurrent.futures import ThreadPoolExecutor
 
