@@ -1,6 +1,6 @@
 """The profile card: the rows a read returns, each section written ahead by the app that owns it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ SELECT profile_id, %s, body, until, clock_timestamp()
 """
 
 
-def write_section(section: str, rows: Iterable[tuple[int, Mapping[str, Any], datetime | None]]) -> None:
+def write_section(section: str, rows: Iterable[tuple[int, Any, datetime | None]]) -> None:
     """Write a section for many people in the caller's transaction; `until` is when time alone will change it."""
     given = list(rows)
     if not given:
