@@ -74,7 +74,7 @@ def empty_database() -> None:
     """Empty every table as the owner, whatever is append-only, and put back what migrations had put in."""
     with connections["owner"].cursor() as cursor:
         tables = _tables(cursor)
-        cursor.execute("BEGIN; SET LOCAL cdp.maintenance = 'on'; SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute("BEGIN; SET LOCAL cdp.maintenance = 'on'; SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("TRUNCATE " + ", ".join(f'"{table}"' for table in tables) + " RESTART IDENTITY CASCADE")
         for table in _SEEDED:
             cursor.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER USER')
@@ -126,6 +126,7 @@ def _truncate_as_the_owner() -> Iterator[None]:
     from django.test import TransactionTestCase
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "databases", "__all__")
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda self: empty_database())
         yield
 
