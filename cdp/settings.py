@@ -91,7 +91,11 @@ READ_GATES: list[str] = ["consent.gates.read_gate"]
 MERGE_STEPS: list[str] = ["consent.gates.merge_step", "segments.memberships.merge_step"]
 ERASURE_STEPS: list[str] = []
 FIRST_RUN: list[str] = ["consent.first_run.purposes"]
-SUBJECT_SECTIONS: list[str] = ["profiles.subject_sections.traits", "profiles.subject_sections.identifiers"]
+SUBJECT_SECTIONS: list[str] = [
+    "segments.subject_sections.memberships",
+    "profiles.subject_sections.traits",
+    "profiles.subject_sections.identifiers",
+]
 
 # -- PostgreSQL: the owner migrates, the application's role writes ---------------------------------------------
 _EMBEDDED_SOCKET = CDP_DATA_DIR / "postgres.socket"
@@ -246,8 +250,10 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
 DASHBOARD_PANELS: list[str] = [
     "profiles.dashboard.people",
     "profiles.dashboard.last_hour",
+    "segments.dashboard.live",
     "profiles.dashboard.traffic",
     "profiles.dashboard.accounting",
+    "segments.dashboard.sizes",
     "cdp.dashboard.waiting",
     "profiles.dashboard.rejections",
 ]

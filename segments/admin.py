@@ -2,14 +2,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
+from cdp import access
+from cdp.access import Actor
 from cdp.governance.admin import GovernedAdmin, Section
 from cdp.governance.models import State
 from cdp.ids import to_public
@@ -18,6 +24,7 @@ from segments import publishing, queries
 from segments.content import rule_of
 from segments.models import Membership, RuleEpoch, Segment
 from segments.queries import Status
+from segments.reasons import why
 from segments.rules.sentences import sentence
 
 _CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.BROKEN: "bad"}
@@ -38,6 +45,27 @@ class SegmentAdmin(GovernedAdmin):
             epoch_status=Subquery(latest.values("status")[:1]),
             epoch_version=Subquery(latest.values("version")[:1]),
         )
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.why_view)
+        return [path("<slug:key>/why/<int:profile_id>/", view, name="segments_segment_why"), *super().get_urls()]
+
+    def why_view(self, request: HttpRequest, key: str, profile_id: int) -> HttpResponse:
+        """Answer why a person is in a segment or is not, for the row that opens on the person's page."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        now = timezone.now()
+        with transaction.atomic():
+            reasons = why(profile_id=profile_id, key=key, now=now)
+            access.record(
+                actor=Actor.person(request.user),
+                action="profile.why",
+                profile_ids=[profile_id],
+                purpose="administration",
+                fields=[f"segments.{key}"],
+                now=now,
+            )
+        return TemplateResponse(request, "segments/why.html", {"reasons": reasons})
 
     def first_content(self) -> Any:
         return {"rule": {"trait": "country", "op": "=", "value": "DE"}}
