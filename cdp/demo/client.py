@@ -49,9 +49,10 @@ class Door:
     def fetch(self, path: str, **query: str | int) -> httpx.Response:
         return self._ask(self.http.build_request("GET", path, params=query))
 
-    def post(self, path: str, body: Any) -> Any:
-        """Send JSON and return the answer's; None sends no body."""
-        return self._ask(self.http.build_request("POST", path, json=body)).json()
+    def post(self, path: str, body: Any, *, once: str = "") -> Any:
+        """Send JSON (None: no body) and return the answer's. What is sent twice with the same `once` is done once."""
+        headers = {"Idempotency-Key": f'"{once}"'} if once else {}
+        return self._ask(self.http.build_request("POST", path, json=body, headers=headers)).json()
 
     def _ask(self, request: httpx.Request) -> httpx.Response:
         """Send the request until it is answered, waiting where the product asks for it; raises Refused."""

@@ -63,7 +63,9 @@ def tell_consent(door: Door, sample: Sample) -> None:
                 "operation": decision,
                 "purposes": ["marketing"],
                 "occurred_at": stamp(sample.until),
+                "method": "confirmation by e-mail",
             },
+            once=f"demo-{sample.seed}-{number}",
         )
 
 

@@ -10,7 +10,8 @@ from cdp.demo import visits
 from cdp.demo.people import meet
 from cdp.demo.visits import SHOPPING, Event, Visit
 
-VISITORS = 12  # at once
+VISITORS = 40  # when the shop opens
+SECONDS_BETWEEN = 3
 NEWCOMERS = 0.1  # share of visitors nobody has seen before
 
 
@@ -39,8 +40,8 @@ class Street:
         return events
 
     def _wanted(self, now: datetime) -> int:
-        """Return how many visits should have begun by now: all seats at first, then one every ten seconds or so."""
-        return VISITORS + int((now - self.opened_at).total_seconds() / 10)
+        """Return how many visits should have begun by now: some at once, then one every few seconds."""
+        return VISITORS + int((now - self.opened_at).total_seconds() / SECONDS_BETWEEN)
 
     def _enter(self, now: datetime) -> None:
         self._visits += 1

@@ -1,12 +1,14 @@
 """What became of it all, asked of the product as its customers ask: accounting, segments, one person, one export."""
 
 import hashlib
+import io
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from cdp.demo.client import Door
-from cdp.demo.filling import Sample
+from cdp.demo.filling import Sample, wait_until
 from cdp.demo.people import meet
 
 _LOOKED_AT = 60  # people, until one with reasons enough is found
@@ -95,5 +97,11 @@ def _reasons(reading: Door, person: Mapping[str, Any]) -> Iterator[Mapping[str, 
 
 
 def _export(compliance: Door) -> Export:
-    exported = compliance.fetch("/v1/consent/export", format="jsonl").content
+    """Ask for the whole log, wait until it is written, and look into what comes."""
+    asked = compliance.post("/v1/consent/exports", {})
+    path = f"/v1/consent/exports/{asked['id']}"
+    wait_until(lambda: compliance.get(path)["state"] in ("done", "failed"), what="the consent export was not written")
+    archive = zipfile.ZipFile(io.BytesIO(compliance.fetch(f"{path}/download").content))
+    (record,) = (name for name in archive.namelist() if name.endswith(".jsonl"))
+    exported = archive.read(record)
     return Export(lines=exported.count(b"\n"), sha256=hashlib.sha256(exported).hexdigest())
