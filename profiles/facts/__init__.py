@@ -4,10 +4,10 @@
     people(profile_id, a typed column per trait read, extra columns)
     events(profile_id, name, ts, event_id, a typed column per property read)
 
-Rules and predictors declare the columns they read (`columns`), build Ibis expressions over `relations`, and an engine's
-writer (`postgres`, `duckdb`) says how the columns are made from what that engine stores. JSON access lives in the writers
-and nowhere else. `values` is the one place that says when a stored value is a number, a moment, a text: the Postgres
-writer states the same in SQL, and the generated tests hold the two together.
+Rules and predictors declare the columns they read, build Ibis expressions over them (`relations`, `measures`), and an
+engine's writer (`postgres`, `duckdb`) says how the columns are made from what that engine stores. JSON access lives in
+the writers and nowhere else. `values` is the one place that says when a stored value is a number, a moment, a text:
+the Postgres writer states the same in SQL, and the generated tests hold the two together.
 
 Nothing here imports Django.
 """

@@ -1,7 +1,7 @@
 """The relations as tables of a DuckDB connection, filled from plain people: a second engine to keep the first honest.
 
-Postgres parses JSON inside the statement. Here Python does (`values.typed`), so that the two ways of parsing are compared
-as well.
+Postgres parses JSON inside the statement. Here Python does (`values.typed`), so that the two ways of parsing are
+compared as well.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -76,7 +76,7 @@ def _table(connection: Connection, name: str, columns: Sequence[tuple[str, str]]
 def _properties(event: Event, columns: Iterable[PropertyColumn], zone: tzinfo) -> Iterable[Any]:
     for column in columns:
         if column.event == event.name:
-            yield _value(event.properties.get(column.property), column, zone)
+            yield _value(event.properties.get(column.key), column, zone)
         else:
             yield None
 

@@ -41,7 +41,7 @@ def rendered(expression: ir.Table) -> str:
     for inner in tree.find_all(sge.Subquery):
         if isinstance(inner.this, sge.Select):
             inner.this.offset(0, copy=False)
-    return tree.sql(dialect="postgres")
+    return str(tree.sql(dialect="postgres"))
 
 
 def escaped(sql: str) -> str:
@@ -158,7 +158,7 @@ def _trait(column: TraitColumn, zone: str) -> str:
 
 
 def _property(column: PropertyColumn, zone: str) -> str:
-    value = _typed(f"e.properties->{quoted(column.property)}", column, zone)
+    value = _typed(f"e.properties->{quoted(column.key)}", column, zone)
     return f"CASE WHEN e.name = {quoted(column.event)} THEN {value} END"
 
 

@@ -30,7 +30,7 @@ def dtype(value_type: ValueType) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TraitColumn:
-    """A trait's typed value, NULL when absent or unparsable; with `presence`, whether any value is stored, never NULL."""
+    """A trait's typed value, NULL when absent or unparsable; with `presence`, whether there is any, never NULL."""
 
     trait: str
     type: ValueType
@@ -46,13 +46,13 @@ class PropertyColumn:
     """The same for a property of one event; NULL on every other event."""
 
     event: str
-    property: str
+    key: str
     type: ValueType
     presence: bool = False
 
     @property
     def name(self) -> str:
-        return _column_name("has_property" if self.presence else f"property_{self.type}", self.event, self.property)
+        return _column_name("has_property" if self.presence else f"property_{self.type}", self.event, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class ExtraColumn:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How far back one event name is read: everything (`all_time`), the last `seconds`, or since `since`, whichever is earlier."""
+    """How far back one event is read: all time, or the last `seconds` or since `since`, whichever is earlier."""
 
     event: str
     seconds: int | None = None
@@ -110,7 +110,7 @@ class Reading:
         properties: Iterable[PropertyColumn] = (),
         histories: Iterable[History] = (),
     ) -> "Reading":
-        """Everything once, in an order that does not depend on the order of asking, so that equal sets give equal SQL."""
+        """Everything once, in an order that does not depend on the order of asking: equal sets give equal SQL."""
         spans: dict[str, History] = {}
         for history in histories:
             known = spans.get(history.event)

@@ -1,7 +1,7 @@
 """What a raw JSON value is worth as a type: the typed value, or None when it does not parse.
 
-A value is never bent into another type. The JSON text "12" is not the number 12, the number 1 is not true: a sender that
-mixes types gets *unknown*, which no rule counts as a yes, instead of an answer that changes with the sender.
+A value is never bent into another type. The JSON text "12" is not the number 12, the number 1 is not true: a sender
+that mixes types gets *unknown*, which no rule counts as a yes, instead of an answer that changes with the sender.
 """
 
 import enum
@@ -28,9 +28,9 @@ NUMBER_LIMIT = Decimal(10) ** 29
 _QUANTUM = Decimal("0.000000001")
 _WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
 
-# A calendar-exact date (no 30 February), because a cast that fails would abort the statement, and Postgres 15 has no way
-# to ask first. Years 1000 to 9998 keep every offset and every driver within four digits. Written so that
-# Postgres and Python read it alike: no \d, which other digits match too.
+# A calendar-exact date (no 30 February), because a cast that fails would abort the statement, and Postgres 15 has no
+# way to ask first. Years 1000 to 9998 keep every offset and every driver within four digits. Written so that Postgres
+# and Python read it alike: no \d, which other digits match too.
 _DAY = (
     r"(?:[1-9][0-9]{3}-(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])"
     r"|[1-9][0-9]{3}-(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"

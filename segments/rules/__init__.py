@@ -1,7 +1,7 @@
 """Segment rules: a rule is data, and this package says what it means, once.
 
-`README.md` beside this file holds the semantics, `REFERENCE.md` the language by example. All of it is pure: no Django, no
-clock, no database. The verbs, each in the module of its name:
+`README.md` beside this file holds the semantics, `REFERENCE.md` the language by example. All of it is pure: no Django,
+no clock, no database. The verbs, each in the module of its name:
 
     parser.parse(document) -> Rule                              raises Refused(problems)
     checker.check(rule, *, catalogue) -> Findings               problems and warnings, each with a JSON path

@@ -1,7 +1,7 @@
 """Nodes against the catalogue: do the names exist, does the operator fit the type, does the value fit the operator?
 
-A rule that is true for a person with no data at all is allowed, but its author is told: such a segment silently takes in
-every person ever created, and grows with every anonymous visitor.
+A rule that is true for a person with no data at all is allowed, but its author is told: such a segment silently takes
+in every person ever created, and grows with every anonymous visitor.
 """
 
 from collections.abc import Iterator
@@ -138,8 +138,7 @@ def _period(period: Period, path: str, zone: tzinfo) -> Iterator[Problem]:
         if text is not None:
             moments[side] = instant(text, zone=zone)
             if moments[side] is None:
-                yield Problem(f"{path}.{side}", f"{shown(text)} is not a date or time; write it as 2026-01-31 or "
-                              "2026-01-31T12:00:00Z.")
+                yield Problem(f"{path}.{side}", f"{shown(text)} is not a date or time{_hint(ValueType.DATETIME)}.")
     start, end = moments.get("from"), moments.get("to")
     if start is not None and end is not None and start >= end:
         yield Problem(f"{path}.to", "The period ends before it begins.")
@@ -155,7 +154,8 @@ def _typed_test(subject: str, value_type: ValueType, test: Test, path: str, zone
     for value_path, value in _values(test, path):
         if not _fits(value, value_type, zone):
             misfits = True
-            yield Problem(value_path, f"{subject} is of type {value_type}, and {shown(value)} is not{_hint(value_type)}.")
+            wanted = f"{subject} is of type {value_type}"
+            yield Problem(value_path, f"{wanted}, and {shown(value)} is not{_hint(value_type)}.")
     if not misfits:
         yield from _descending(test, path, zone if value_type is ValueType.DATETIME else None)
 

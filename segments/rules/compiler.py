@@ -35,7 +35,8 @@ from segments.rules.vocabulary import Catalogue
 
 __all__ = ["Compiled", "LeafColumns", "compile", "touch_keys"]
 
-# A Postgres select has at most 1,664 columns; the widest stage has about four per leaf. Larger sets are decided part by part.
+# A Postgres select has at most 1,664 columns; the widest stage has about four per leaf. Larger sets are decided part
+# by part.
 _LEAVES_PER_PART = 300
 
 
@@ -52,10 +53,10 @@ class LeafColumns:
 class Compiled:
     """A set of rules as one statement.
 
-    `sql` takes `%(ids)s` (list of profile ids; None = everybody not merged away) and `%(now)s`, and is a plain select that
-    may stand in a CTE. It has a row per person in scope: profile_id, then the columns named in `values` and `dues` (`v0`,
-    `d0`, … in the order of `rules`; a due of NULL = time alone never changes it), then, if compiled with leaves, the
-    columns named in `leaves`. `reads` says which touch keys can change a rule.
+    `sql` takes `%(ids)s` (list of profile ids; None = everybody not merged away) and `%(now)s`, and is a plain select
+    that may stand in a CTE. It has a row per person in scope: profile_id, then the columns named in `values` and
+    `dues` (`v0`, `d0`, … in the order of `rules`; a due of NULL = time alone never changes it), then, if compiled with
+    leaves, the columns named in `leaves`. `reads` says which touch keys can change a rule.
     """
 
     sql: str
@@ -75,7 +76,7 @@ class Compiled:
         }
 
 
-def compile(  # noqa: A001 - the verb of the trade
+def compile(
     rules: Mapping[str, Rule],
     *,
     catalogue: Catalogue,

@@ -62,6 +62,8 @@ def where(
             if test.op is Op.MISSING:
                 return ~column
             return compared(column, test, value_type=value_type, now=ts, zone=zone)
+        case _:
+            raise TypeError(f"not part of a where: {condition!r}")
 
 
 def _against(column: ir.Column, op: Op, operands: list[ir.Scalar]) -> ir.BooleanColumn:

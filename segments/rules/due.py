@@ -1,10 +1,11 @@
 """When time alone could next change a node: (value, due) pairs as Ibis expressions, each value constant on [now, due).
 
-How two pairs combine is the decision here. Take *all*: while one child is false the whole is false, whatever the others
-do. So a false *all* is safe until the **last** of its false children turns, not the first: the maximum over them. A true
-or unknown *all* can change as soon as any child does: the minimum over all. *any* is the mirror image, with true for
-false. *not* changes exactly when its child does. An unknown child is no exception: unknown is a value like the others,
-and "constant on [now, due)" is all that is asked of a child, so the argument needs no two-valued logic.
+How two pairs combine is the decision here. Take *all*: while one child is false the whole is false, whatever the
+others do. So a false *all* is safe until the **last** of its false children turns, not the first: the maximum over
+them. A true or unknown *all* can change as soon as any child does: the minimum over all. *any* is the mirror image,
+with true for false. *not* changes exactly when its child does. An unknown child is no exception: unknown is a value
+like the others, and "constant on [now, due)" is all that is asked of a child, so the argument needs no two-valued
+logic.
 
 Never is a far moment inside the expression, because engines disagree about LEAST and GREATEST of NULL, and NULL in the
 result. A due that is never for everybody is None, and costs no column.

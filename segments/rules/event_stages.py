@@ -59,8 +59,9 @@ class EventStages:
         turns = table[_SOONEST].fill_null(moment(NEVER))
         walk = self._walks.get(leaf)
         if walk is not None:
-            left = ibis.interval(seconds=walk.seconds)
-            turns = ibis.least(turns, (self._turning_point(table, leaf, walk, total, value) + left).fill_null(moment(NEVER)))
+            turning_point = self._turning_point(table, leaf, walk, total, value)
+            gone = turning_point + ibis.interval(seconds=walk.seconds)
+            turns = ibis.least(turns, gone.fill_null(moment(NEVER)))
         return Timed(value, turns), total
 
     def _clocks(self) -> ir.Table:
@@ -83,7 +84,7 @@ class EventStages:
         return table.select(**columns)
 
     def _matches(self, table: ir.Table, series: EventLeaf) -> ir.BooleanColumn:
-        """Whether an event belongs to the series now. The cheapest conditions first: engines stop at the first false."""
+        """Whether an event belongs to the series now, cheapest conditions first: engines stop at the first false."""
         conditions = [table.name == series.event, table.ts <= table.now]
         match series.window:
             case Within():
@@ -101,7 +102,7 @@ class EventStages:
         return reduce(and_, conditions)
 
     def _walked(self, table: ir.Table) -> ir.Table:
-        """Beside each event what the strictly newer ones of each series come to, right on the first of equal moments."""
+        """Beside each event what the strictly newer of each series come to, right for the first of equal moments."""
         newer = ibis.window(group_by=table.profile_id, order_by=table.ts.desc(), rows=(None, 0))
         columns: dict[str, ir.Column] = {"first": (table.ts.lag().over(newer) != table.ts).fill_null(True)}
         for series, number in self._series.items():

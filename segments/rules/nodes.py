@@ -1,4 +1,4 @@
-"""The tree of a rule: what its author said, and nothing else. Equal nodes are equal objects, so leaves can be shared."""
+"""The tree of a rule: what its author said, and nothing else. Equal nodes compare equal, so leaves can be shared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,10 +90,11 @@ class NotOf:
     child: "Node"
 
 
-Leaf = TraitLeaf | EventLeaf | ConsentLeaf
-Rule = AllOf | AnyOf | NotOf | Leaf
-Condition = AllOf | AnyOf | NotOf | PropertyLeaf
-Node = AllOf | AnyOf | NotOf | TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf
+Leaf = TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf
+Node = AllOf | AnyOf | NotOf | Leaf
+# A rule has no property leaf outside a where, and a where has nothing but property leaves: the parser sees to it.
+Rule = Node
+Condition = Node
 
 ROOT = "$"
 
@@ -109,7 +110,7 @@ def children_of(node: Node, path: str) -> Iterator[tuple[str, Node]]:
             yield f"{path}.not", child
 
 
-def leaves_of(node: Node, path: str = ROOT) -> Iterator[tuple[str, Node]]:
+def leaves_of(node: Node, path: str = ROOT) -> Iterator[tuple[str, Leaf]]:
     """Every leaf below `node` with its path, in the order written."""
     if isinstance(node, AllOf | AnyOf | NotOf):
         for child_path, child in children_of(node, path):

@@ -1,6 +1,7 @@
 """JSON to nodes: the shape of a rule, without any catalogue. Every problem is found, not only the first.
 
-A part that cannot be read becomes a `Broken` node, so that its neighbours are still looked at; `parse` never returns one.
+A part that cannot be read becomes a `Broken` node, so that its neighbours are still looked at; `parse` never returns
+one.
 """
 
 import difflib
@@ -185,7 +186,9 @@ class _Reader:
         children = tuple(child(part, f"{path}[{index}]") for index, part in enumerate(parts))
         return AllOf(children) if kind == "all" else AnyOf(children)
 
-    def _named_test(self, leaf: Callable[[str, Test], Node], kind: str, raw: Mapping[str, Any], path: str) -> Any:
+    def _named_test(
+        self, leaf: type[TraitLeaf] | type[PropertyLeaf], kind: str, raw: Mapping[str, Any], path: str
+    ) -> Node | Broken:
         name = self._name(raw, kind, path)
         test = self._test(raw, path)
         return leaf(name, test) if name is not None and test is not None else Broken()

@@ -164,7 +164,7 @@ class _Meaning:
         return consent.granted and (consent.until is None or now < consent.until)
 
 
-def compare(*, test: Test, value: Scalar, operands: tuple[Scalar, ...]) -> bool:  # noqa: PLR0911
+def compare(*, test: Test, value: Scalar, operands: tuple[Scalar, ...]) -> bool:
     """One known value against known operands."""
     first = operands[0]
     match test.op:

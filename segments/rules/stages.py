@@ -74,7 +74,8 @@ def part_of(
 def _leaf_stage(
     leaves: tuple[Leaf, ...], tables: Relations, catalogue: Catalogue, zone: tzinfo, observe: bool
 ) -> tuple[ir.Table, dict[Node, _Columns]]:
-    events = EventStages(tables, tuple(leaf for leaf in leaves if isinstance(leaf, EventLeaf)), catalogue=catalogue, zone=zone)
+    event_leaves = tuple(leaf for leaf in leaves if isinstance(leaf, EventLeaf))
+    events = EventStages(tables, event_leaves, catalogue=catalogue, zone=zone)
     table = _side_by_side(tables, events)
     columns: dict[str, ir.Column] = {"profile_id": table.profile_id}
     placed: dict[Node, _Columns] = {}

@@ -1,10 +1,10 @@
 """When an event leaf over a relative window turns by itself: the walk over its expiring events.
 
-As time passes a window loses its oldest events first, so the measure runs through "the strictly newer part of the window"
-of each event in turn. The leaf turns at the oldest event whose strictly newer part has another truth value: at that
-event's time plus the window. That holds for refunds (a sum can rise again) as for counts, and events of the very same
-moment leave together. For a count with one threshold r it comes down to the r-th newest event; with r = 1 to the newest,
-for which no order is needed at all.
+As time passes a window loses its oldest events first, so the measure runs through "the strictly newer part of the
+window" of each event in turn. The leaf turns at the oldest event whose strictly newer part has another truth value: at
+that event's time plus the window. That holds for refunds (a sum can rise again) as for counts, and events of the very
+same moment leave together. For a count with one threshold r it comes down to the r-th newest event; with r = 1 to the
+newest, for which no order is needed at all.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ def series_of(leaf: EventLeaf) -> EventLeaf:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How far a leaf must be followed. `ranks`: the counts whose answer differs from that of one less; None for a sum."""
+    """How far to follow a leaf. `ranks`: the counts whose answer differs from that of one less; None for a sum."""
 
     seconds: int
     ranks: tuple[int, ...] | None

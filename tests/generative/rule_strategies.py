@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from profiles.facts.people import Consent, Event, Person
 from profiles.facts.values import ValueType
-
 from segments.rules.vocabulary import Catalogue
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # the night in which Berlin's clocks change

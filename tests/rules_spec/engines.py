@@ -1,4 +1,4 @@
-"""The three ways to decide a rule: the reference in plain Python, and the compiled expression on DuckDB and on Postgres."""
+"""The three ways to decide a rule: the reference in Python, and the compiled expression on DuckDB and Postgres."""
 
 import json
 from collections.abc import Iterator, Mapping

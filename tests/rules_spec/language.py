@@ -1,4 +1,4 @@
-"""Specifications by example: ASCII tables in, expected people out. The same calls are run as tests and printed as docs."""
+"""Specifications by example: tables in, expected people out. The same calls are run as tests and printed as docs."""
 
 import json
 import re

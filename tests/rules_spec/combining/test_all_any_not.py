@@ -1,7 +1,7 @@
 """All, any, not
 
-Every rule answers true, false or unknown. Only *true* makes a member. Unknown is what a rule says about a person when the
-thing it asks for is not known of her: it is neither a yes nor a no, and `not` does not turn it into one.
+Every rule answers true, false or unknown. Only *true* makes a member. Unknown is what a rule says about a person when
+the thing it asks for is not known of her: it is neither a yes nor a no, and `not` does not turn it into one.
 """
 
 from tests.rules_spec.language import Spec

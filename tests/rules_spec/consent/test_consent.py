@@ -1,7 +1,7 @@
 """Consent in force
 
-`{"consent": "marketing"}` is true while a grant is in force, false when consent was denied, withdrawn or has run out, and
-unknown when there is no word on it. So `{"not": {"consent": …}}` finds who said no, not who never was asked.
+`{"consent": "marketing"}` is true while a grant is in force, false when consent was denied, withdrawn or has run out,
+and unknown when there is no word on it. So `{"not": {"consent": …}}` finds who said no, not who never was asked.
 """
 
 from tests.rules_spec.language import Spec

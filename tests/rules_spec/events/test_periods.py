@@ -1,7 +1,7 @@
 """Periods
 
-`from` and `to` bound a period of the calendar, [from, to): it holds its first moment and not its last. Either may be left
-out. Bare dates are midnights of the workspace's time zone.
+`from` and `to` bound a period of the calendar, [from, to): it holds its first moment and not its last. Either may be
+left out. Bare dates are midnights of the workspace's time zone.
 """
 
 from tests.rules_spec.language import Spec

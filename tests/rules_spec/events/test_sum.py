@@ -1,8 +1,8 @@
 """Adding up
 
-`sum` adds up the property named in `of`. The sum of nothing is 0; an event without the property, or with something else
-than a number in it, adds nothing. Refunds are negative numbers. Sums are exact decimals: neither the order of events nor
-the database changes them.
+`sum` adds up the property named in `of`. The sum of nothing is 0; an event without the property, or with something
+else than a number in it, adds nothing. Refunds are negative numbers. Sums are exact decimals: neither the order of
+events nor the database changes them.
 """
 
 from tests.rules_spec.language import Spec

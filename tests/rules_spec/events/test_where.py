@@ -29,7 +29,8 @@ def viewed(where: dict) -> dict:
 
 def test_one(spec: Spec) -> None:
     """One condition."""
-    spec(rule=viewed({"property": "category", "op": "=", "value": "shoes"}), people=PEOPLE, events=EVENTS, members=[1, 2])
+    shoes = {"property": "category", "op": "=", "value": "shoes"}
+    spec(rule=viewed(shoes), people=PEOPLE, events=EVENTS, members=[1, 2])
 
 
 def test_all(spec: Spec) -> None:
@@ -77,8 +78,8 @@ def test_dates(spec: Spec) -> None:
 
 
 def test_within_last(spec: Spec) -> None:
-    """`within_last` in a where measures back from the event, not from now: released in the 30 days before it was viewed.
-    What an event was does not change as it grows older."""
+    """`within_last` in a where measures back from the event, not from now: released in the 30 days before it was
+    viewed. What an event was does not change as it grows older."""
     spec(
         rule=viewed({"property": "released", "op": "within_last", "value": "30d"}),
         people=PEOPLE,

@@ -1,8 +1,8 @@
 """Dates and times
 
-A date or time is ISO-8601 text. With an offset it is that moment; without, it is local time in the workspace's time zone;
-a bare date is the midnight it begins with. An hour that a change of clocks makes happen twice, or never, is read as
-standard time. What is no date, such as 30 February, is unknown. "Now" is 2026-03-10T12:00:00Z in all examples.
+A date or time is ISO-8601 text. With an offset it is that moment; without, it is local time in the workspace's time
+zone; a bare date is the midnight it begins with. An hour that a change of clocks makes happen twice, or never, is read
+as standard time. What is no date, such as 30 February, is unknown. "Now" is 2026-03-10T12:00:00Z in all examples.
 """
 
 from tests.rules_spec.language import Spec
@@ -57,7 +57,7 @@ def test_in(spec: Spec) -> None:
 
 
 def test_local_time(spec: Spec) -> None:
-    """Without an offset the workspace's zone counts, in rules as in values: here Europe/Berlin, an hour ahead of UTC."""
+    """Without an offset the workspace's zone counts, in rules as in values: Europe/Berlin, an hour ahead of UTC."""
     spec(
         rule=signed_up("=", "2026-03-01"),
         people="""
