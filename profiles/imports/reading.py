@@ -30,20 +30,25 @@ class Unreadable(Struct):
     """A record that cannot be told apart into columns."""
 
     number: int
-    column: str
     reason: str
     text: str
 
 
 class Group(Struct):
-    """The lines that make one event; a file that nothing groups has one line in each."""
+    """The lines that make one event (one each where nothing groups them), and the unreadable ones after them."""
 
     key: str
     lines: list[Line]
+    unreadable: list[Unreadable]
 
     @property
     def last(self) -> int:
-        return self.lines[-1].number
+        return max(line.number for line in (*self.lines[-1:], *self.unreadable))
+
+    @property
+    def torn(self) -> bool:
+        """Whether a line in its midst cannot be read: what the others add up to would be wrong."""
+        return bool(self.lines and self.unreadable and self.unreadable[0].number < self.lines[-1].number)
 
 
 class OpenFile(Struct):
@@ -79,43 +84,41 @@ def opened(path: Path, *, delimiter: str) -> Iterator[OpenFile]:
         yield OpenFile(columns, _lines(records, columns), file)
 
 
-def groups(lines: Iterator[Line | Unreadable], *, by: str) -> Iterator[Group | Unreadable]:
+def groups(lines: Iterator[Line | Unreadable], *, by: str) -> Iterator[Group]:
     """Yield the lines in groups of equal `by`; without it each line is its own. Raises FileRefused.
 
     Lines of a group have to stand together: a key that comes back would make a second event under the same message id,
     and be dropped as a duplicate without a word.
     """
     seen: set[str] = set()
-    group: Group | None = None
+    group = Group("", [], [])
     for line in lines:
         if isinstance(line, Unreadable):
-            yield line
+            group.unreadable.append(line)
             continue
         key = line.cells[by] if by else str(line.number)
-        if group is not None and by and key == group.key:
+        if by and group.lines and key == group.key:
             group.lines.append(line)
             continue
-        if group is not None:
+        if group.lines or group.unreadable:
             yield group
+        if by and key in seen:
+            raise FileRefused(f"Line {line.number}: {by} {key} comes back after another one. Sort the file by {by}.")
         if by:
-            if key in seen:
-                raise FileRefused(
-                    f"Line {line.number}: {by} {key} comes back after another one. Sort the file by {by}."
-                )
             seen.add(key)
-        group = Group(key, [line])
-    if group is not None:
+        group = Group(key, [line], [])
+    if group.lines or group.unreadable:
         yield group
 
 
 def _lines(records: Iterator[list[str]], columns: list[str]) -> Iterator[Line | Unreadable]:
     for number, record in enumerate(_records(records), start=1):
         if isinstance(record, csv.Error):
-            yield Unreadable(number, "", f"cannot be read: {record}", "")
+            yield Unreadable(number, f"cannot be read: {record}", "")
         elif len(record) == len(columns):
             yield Line(number, dict(zip(columns, record, strict=True)))
         elif record:
-            yield Unreadable(number, "", f"has {len(record)} fields, the header {len(columns)}", "\x1f".join(record))
+            yield Unreadable(number, f"has {len(record)} fields, the header {len(columns)}", "\x1f".join(record))
 
 
 def _records(records: Iterator[list[str]]) -> Iterator[list[str] | csv.Error]:

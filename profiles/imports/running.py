@@ -21,7 +21,7 @@ from cdp.models.job import JobState
 from profiles.imports import building, reading
 from profiles.imports.building import LineRefused
 from profiles.imports.mapping import Mapping
-from profiles.imports.reading import FileRefused, Group, Unreadable
+from profiles.imports.reading import FileRefused, Group, Line, Unreadable
 from profiles.ingest import inbox, rejections
 from profiles.ingest.bodies import BATCH
 from profiles.ingest.inbox import Sender
@@ -118,14 +118,13 @@ def _check_columns(mapping: Mapping, columns: list[str]) -> None:
         raise FileRefused(f"The mapping reads {', '.join(missing)}; the file has {', '.join(columns)}.")
 
 
-def _steps(mapping: Mapping, lines: Iterator[Any], *, after: int, file: str) -> Iterator[_Step]:
+def _steps(mapping: Mapping, lines: Iterator[Line | Unreadable], *, after: int, file: str) -> Iterator[_Step]:
     step = _Step()
     for group in reading.groups(lines, by=mapping.group_by):
-        last = group.number if isinstance(group, Unreadable) else group.last
-        if last <= after:
+        if group.last <= after:
             continue
         _add(step, mapping, group, file=file)
-        step.last_line = max(step.last_line, last)
+        step.last_line = group.last
         if step.full:
             yield step
             step = _Step()
@@ -133,11 +132,13 @@ def _steps(mapping: Mapping, lines: Iterator[Any], *, after: int, file: str) -> 
         yield step
 
 
-def _add(step: _Step, mapping: Mapping, group: Group | Unreadable, *, file: str) -> None:
-    if isinstance(group, Unreadable):
-        step.unreadable.append(_unreadable(group.number, group.column, group.reason, group.text))
+def _add(step: _Step, mapping: Mapping, group: Group, *, file: str) -> None:
+    step.unreadable += [_unreadable(line.number, "", line.reason, line.text) for line in group.unreadable]
+    if not group.lines:
         return
     try:
+        if group.torn:
+            raise LineRefused(group.lines[0], mapping.group_by, "has a line that cannot be read")
         events = [_encode(event) for event in building.build(mapping, group, file=file)]
     except LineRefused as refused:
         text = json.dumps([line.cells for line in group.lines])

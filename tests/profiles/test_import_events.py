@@ -124,14 +124,21 @@ def test_bad_lines_are_recorded_with_line_and_column_and_the_others_are_imported
         order("8", customer="c\x00"),
         order("9", customer="x" * 501),
         order("10"),
+        "11,too,short\n",
+        order("12"),
+        "12,too,short\n",
+        order("12"),
     )
 
     totals = accounting.totals()
     assert totals.balanced
     assert (totals.stored, totals.rejected, totals.pending) == (2, 6, 0)
-    found = RejectedEvent.objects.order_by("id").values_list("code", "field", "inbox_id")
+    found = RejectedEvent.objects.order_by("inbox_id", "position").values_list("code", "field", "inbox_id")
     assert [(code, field) for code, field, inbox_id in found if inbox_id is None] == [
         ("unreadable_line", "Quantity"),
+        ("unreadable_line", ""),
+        ("unreadable_line", ""),
+        ("unreadable_line", "InvoiceNo"),
         ("unreadable_line", ""),
     ]
     assert [(code, field) for code, field, inbox_id in found if inbox_id] == [

@@ -10,7 +10,7 @@ import pytest
 
 from profiles.imports import building, mapping, reading
 from profiles.imports.mapping import MappingRefused
-from profiles.imports.reading import FileRefused, Group, Line, Unreadable
+from profiles.imports.reading import FileRefused, Group, Line
 
 ORDERS: dict[str, Any] = {
     "name": "orders",
@@ -39,7 +39,7 @@ def loaded(tmp_path: Path, content: Any) -> mapping.Mapping:
     return mapping.load(path)
 
 
-def groups_of(tmp_path: Path, text: str | bytes, *, by: str = "") -> list[Group | Unreadable]:
+def groups_of(tmp_path: Path, text: str | bytes, *, by: str = "") -> list[Group]:
     path = tmp_path / "file.csv"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     with reading.opened(path, delimiter=",") as file:
@@ -116,16 +116,20 @@ def test_a_long_key_still_makes_a_message_id_that_is_short_enough(tmp_path: Path
 def test_gzip_and_a_byte_order_mark_are_read_over(tmp_path: Path) -> None:
     (group,) = groups_of(tmp_path, gzip.compress("\ufefforder,a\n1,x\n".encode()))
 
-    assert isinstance(group, Group)
     assert group.lines == [Line(1, {"order": "1", "a": "x"})]
 
 
 def test_a_line_with_too_few_fields_is_told_and_the_next_one_is_read(tmp_path: Path) -> None:
     first, second = groups_of(tmp_path, "order,a\n1\n2,x\n")
 
-    assert isinstance(first, Unreadable)
-    assert (first.number, first.reason) == (1, "has 1 fields, the header 2")
-    assert isinstance(second, Group)
+    assert [(line.number, line.reason) for line in first.unreadable] == [(1, "has 1 fields, the header 2")]
+    assert (first.lines, first.last, second.key, second.last) == ([], 1, "2", 2)
+
+
+def test_a_group_with_an_unreadable_line_in_its_midst_is_torn(tmp_path: Path) -> None:
+    torn, whole = groups_of(tmp_path, "order,a\n1,x\n1\n1,y\n2,x\n2\n", by="order")
+
+    assert (torn.torn, torn.last, whole.torn, whole.last) == (True, 3, False, 5)
 
 
 def test_a_key_that_comes_back_stops_the_import(tmp_path: Path) -> None:
