@@ -62,7 +62,7 @@ UPDATE origin SET event_count = event_count + seen.count, first_seen_at = least(
 
 
 class OriginGone(Exception):
-    """An origin this process remembers is no more; the next attempt asks again."""
+    """An origin this process remembered is no more; it is forgotten now, and a second attempt asks again."""
 
 
 class _Draft(Struct):
@@ -99,9 +99,10 @@ def claim_once(*, worker: int = 0, limit: int = EVENTS_PER_CLAIM) -> int:
 
 def _attempt(rows: Sequence[LeasedRow], *, lease: int, worker: int) -> None:
     try:
-        store(rows, lease=lease)
-    except OriginGone:
-        leases.give_back(lease=lease)
+        try:
+            store(rows, lease=lease)
+        except OriginGone:
+            store(rows, lease=lease)
     except LeaseLost:
         log.warning("worker %s was overtaken: its claim is undone, another one did the work", worker)
     except (OperationalError, InterfaceError) as error:
