@@ -93,6 +93,7 @@ ERASURE_STEPS: list[str] = []
 FIRST_RUN: list[str] = ["consent.first_run.purposes"]
 SUBJECT_SECTIONS: list[str] = [
     "segments.subject_sections.memberships",
+    "consent.history.subject_section",
     "profiles.subject_sections.traits",
     "profiles.subject_sections.identifiers",
 ]
@@ -141,6 +142,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "segments": {"task": "segments.backfill", "schedule": 1.0, "options": {"expires": 5}},
+    "consent exports": {"task": "consent.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "heartbeat": {"task": "cdp.heartbeat", "schedule": 5.0, "options": {"expires": 10}},
 }
 
@@ -243,6 +245,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
             ("Users", "cdp.User", "manage_accounts"),
             ("Access records", "cdp.AccessRecord", "visibility"),
             ("Jobs", "cdp.Job", "pending_actions"),
+            ("Your tokens", "cdp.PersonToken", "token"),
             ("API reference", "docs", "api"),
         ],
     ),
@@ -251,6 +254,7 @@ DASHBOARD_PANELS: list[str] = [
     "profiles.dashboard.people",
     "profiles.dashboard.last_hour",
     "segments.dashboard.live",
+    "consent.dashboard.decisions",
     "profiles.dashboard.traffic",
     "profiles.dashboard.accounting",
     "segments.dashboard.sizes",

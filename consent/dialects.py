@@ -48,8 +48,8 @@ def read(context: Mapping[str, Any]) -> Preferences | None:
 def answers(preferences: Preferences, purposes: Iterable[Terms]) -> dict[str, Answer]:
     """Say what the preferences mean for each purpose that has categories mapped to it.
 
-    A purpose may list several: categories that must all be granted, or what different consent managers call the same. So
-    those that are mentioned decide, and one refusal among them refuses.
+    A purpose may list several: categories that must all be granted, or what different consent managers call the same.
+    So those that are mentioned decide, and one refusal among them refuses.
     """
     found = {terms.key: _answer(preferences, terms.categories) for terms in purposes if terms.categories}
     return {key: answer for key, answer in found.items() if answer is not None}

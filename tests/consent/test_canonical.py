@@ -42,9 +42,10 @@ def test_the_hash_is_plain_sha256_of_the_bytes():
 
 def test_a_moment_is_spelled_in_utc_wherever_it_was_taken():
     elsewhere = timezone(timedelta(hours=5, minutes=30))
-    moved = PublicPart(**{name: getattr(PART, name) for name in PART.__slots__} | {
-        "occurred_at": PART.occurred_at.astimezone(elsewhere)
-    })
+    moved = PublicPart(
+        **{name: getattr(PART, name) for name in PART.__slots__}
+        | {"occurred_at": PART.occurred_at.astimezone(elsewhere)}
+    )
 
     assert encode(moved) == encode(PART)
 

@@ -34,7 +34,7 @@ def test_a_context_without_consent_says_nothing():
         ({}, Answer.NO, Answer.NO),
         ({"ads": "yes"}, Answer.LEFT_OUT, Answer.LEFT_OUT),
     ],
-    ids=["all", "one refused", "one mentioned", "the other", "none mentioned", "an empty object refuses everything", "only booleans count"],
+    ids=["all", "one refused", "one mentioned", "the other", "none mentioned", "empty refuses all", "only booleans"],
 )
 def test_segments_category_preferences(preferences, marketing, insight):
     assert said({"consent": {"categoryPreferences": preferences}}) == {"marketing": marketing, "insight": insight}

@@ -207,8 +207,9 @@ def publish_once(marketing):
 
 
 def store(events):
-    from cdp.copying import copy_rows
     from django.db import connection
+
+    from cdp.copying import copy_rows
 
     columns = ("bucket", "kind", "source_id", "origin_id", "event_id", "ts", "received_at", "applied_at", "name",
                "message_id", "properties", "context")  # fmt: skip
