@@ -113,7 +113,9 @@ class Postgres:
         if not (self.folder / "PG_VERSION").exists():
             self._make_cluster()
         self._wait_for_the_one_before()
-        options = _COMMON | (_DURABLE if self.durable else _THROW_AWAY) | {"unix_socket_directories": str(self.socket_dir)}
+        options = (
+            _COMMON | (_DURABLE if self.durable else _THROW_AWAY) | {"unix_socket_directories": str(self.socket_dir)}
+        )
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -279,21 +281,40 @@ def ensure_servers(data_dir: Path, *, durable: bool) -> Servers:
 
     `durable=False` is for tests: nothing waits for the disk. Raises EmbeddedServerFailed with what the server wrote.
     """
-    data_dir.mkdir(parents=True, exist_ok=True)
-    logs = data_dir / "log"
-    logs.mkdir(exist_ok=True)
-    account = _account()
-    home, binaries = _place(data_dir, account)
-    sockets = _socket_dir(data_dir, home, account)
-    postgres = Postgres(home / "postgres", sockets, binaries, account, durable, logs / "postgres.log")
-    valkey = Valkey(data_dir / "valkey", _valkey_socket(data_dir, sockets), _valkey_binary(), logs / "valkey.log", durable)
-    postgres.start()
+    postgres = ensure_postgres(data_dir, durable=durable)
     try:
-        valkey.start()
+        return Servers(postgres, ensure_valkey(data_dir, durable=durable))
     except BaseException:
         postgres.stop()
         raise
-    return Servers(postgres, valkey)
+
+
+def ensure_postgres(data_dir: Path, *, durable: bool) -> Postgres:
+    """Start PostgreSQL alone, as `ensure_servers` does."""
+    account = _account()
+    logs = _logs(data_dir)
+    home, binaries = _place(data_dir, account)
+    sockets = _socket_dir(data_dir, home, account)
+    postgres = Postgres(home / "postgres", sockets, binaries, account, durable, logs / "postgres.log")
+    postgres.start()
+    return postgres
+
+
+def ensure_valkey(data_dir: Path, *, durable: bool) -> Valkey:
+    """Start Valkey alone, as `ensure_servers` does."""
+    account = _account()
+    logs = _logs(data_dir)
+    home, _ = _place(data_dir, account)
+    socket = _valkey_socket(data_dir, _socket_dir(data_dir, home, account))
+    valkey = Valkey(data_dir / "valkey", socket, _valkey_binary(), logs / "valkey.log", durable)
+    valkey.start()
+    return valkey
+
+
+def _logs(data_dir: Path) -> Path:
+    logs = data_dir / "log"
+    logs.mkdir(parents=True, exist_ok=True)
+    return logs
 
 
 def _place(data_dir: Path, account: _Account) -> tuple[Path, Path]:
@@ -306,7 +327,9 @@ def _place(data_dir: Path, account: _Account) -> tuple[Path, Path]:
     home = Path("/var/tmp") / f"cdp-{hashlib.sha256(str(data_dir).encode()).hexdigest()[:12]}"  # noqa: S108
     home.mkdir(exist_ok=True, mode=0o755)
     if home.is_symlink() or home.stat().st_uid != os.geteuid():
-        raise EmbeddedServerFailed(f"{home} belongs to somebody else; remove it, or set CDP_DATA_DIR to another folder.")
+        raise EmbeddedServerFailed(
+            f"{home} belongs to somebody else; remove it, or set CDP_DATA_DIR to another folder."
+        )
     copied = home / "packages"
     if not (copied / ".complete").exists():
         shutil.rmtree(copied, ignore_errors=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from cdp.credentials import Credentials
-from cdp.embedded import EmbeddedServerFailed, ensure_servers
+from cdp.embedded import APP_ROLE, OWNER_ROLE, EmbeddedServerFailed, ensure_postgres, ensure_valkey
 from cdp.supervisor import programs
 from cdp.supervisor.folder import AlreadyRunning, DataFolder
 from cdp.supervisor.tree import StartFailed, Tree, choose_port, environment, signals_as_interrupt, to_stderr
@@ -63,7 +63,7 @@ def product(wish: Wish) -> Iterator[Product]:
             strays = tree.folder.end_strays()
             if strays:
                 to_stderr(f"Ended what an earlier start had left behind: {', '.join(strays)}")
-            variables = _environment(tree, wish, port)
+            variables = _environment(tree, wish)
             credentials = _prepare(variables, tree.folder.logs / "prepare.log")
             for program in programs.product(host=wish.host, port=port):
                 tree.start(program, environment=variables)
@@ -74,17 +74,19 @@ def product(wish: Wish) -> Iterator[Product]:
             tree.stop()
 
 
-def _environment(tree: Tree, wish: Wish, port: int) -> dict[str, str]:
+def _environment(tree: Tree, wish: Wish) -> dict[str, str]:
     """Start the servers that no URL names, and return the environment that names them all."""
     addresses = {"CDP_DATA_DIR": str(wish.data)}
-    if "DATABASE_URL" not in os.environ or "REDIS_URL" not in os.environ:
-        to_stderr("Starting PostgreSQL and Valkey …")
-        tree.servers = ensure_servers(wish.data, durable=True)
-        addresses |= {
-            "DATABASE_URL": os.environ.get("DATABASE_URL", tree.servers.database_url),
-            "DATABASE_OWNER_URL": os.environ.get("DATABASE_OWNER_URL", tree.servers.owner_url),
-            "REDIS_URL": os.environ.get("REDIS_URL", tree.servers.redis_url),
-        }
+    if "DATABASE_URL" not in os.environ:
+        to_stderr("Starting PostgreSQL …")
+        postgres = ensure_postgres(wish.data, durable=True)
+        tree.servers.append(postgres)
+        addresses |= {"DATABASE_URL": postgres.url(APP_ROLE), "DATABASE_OWNER_URL": postgres.url(OWNER_ROLE)}
+    if "REDIS_URL" not in os.environ:
+        to_stderr("Starting Valkey …")
+        valkey = ensure_valkey(wish.data, durable=True)
+        tree.servers.append(valkey)
+        addresses["REDIS_URL"] = f"unix://{valkey.socket}"
     return environment(CDP_BOOTSTRAP="0", **addresses, **wish.changes)
 
 

@@ -13,7 +13,7 @@ from types import FrameType
 
 import httpx
 
-from cdp.embedded import EmbeddedServerFailed, Postgres, Servers, Valkey
+from cdp.embedded import EmbeddedServerFailed, Postgres, Valkey
 from cdp.supervisor.child import Child, spawn
 from cdp.supervisor.folder import DataFolder, signal_group
 from cdp.supervisor.programs import Program
@@ -32,7 +32,7 @@ class Tree:
 
     folder: DataFolder
     say: Callable[[str], None]
-    servers: Servers | None = None
+    servers: list[Postgres | Valkey] = field(default_factory=list)
     children: dict[str, Child] = field(default_factory=dict)
 
     def start(self, program: Program, *, environment: Mapping[str, str]) -> Child:
@@ -73,7 +73,7 @@ class Tree:
 
     def look_after(self) -> None:
         """Start again what fell."""
-        for server in (self.servers.postgres, self.servers.valkey) if self.servers else ():
+        for server in self.servers:
             if not server.alive():
                 self._revive(server)
         for child in self.children.values():
@@ -107,8 +107,8 @@ class Tree:
             for child in reversed(self.children.values()):
                 if not child.stop():
                     self.say(f"{child.program.name} did not stop in {child.program.grace:g} s and was killed")
-            if self.servers is not None:
-                self.servers.stop()
+            for server in reversed(self.servers):
+                server.stop()
             self.children.clear()
             self._note()
             self.folder.release()
