@@ -44,6 +44,7 @@ class Panel:
     template: str
     content: Mapping[str, Any]
     width: Width
+    rows: int = 1  # how many rows of neighbours a long panel stands beside
     link: str = ""
     link_text: str = ""
 
@@ -109,13 +110,13 @@ def _waiting_of(model: type[GovernedVersion], *, user: User) -> list[Waiting]:
             number=version.number,
             submitted_by=version.submitted_by.get_full_name() or version.submitted_by.get_username(),
             submitted_at=version.submitted_at,
-            link=_change_address(version.head),
+            link=_version_address(version),
             own=user.pk in version.author_ids,
         )
         for version in versions.order_by("submitted_at")[: _WAITING_SHOWN * 10]
     ]
 
 
-def _change_address(head: Any) -> str:
-    meta = head._meta
-    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[head.pk])
+def _version_address(version: Any) -> str:
+    meta = version.head._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_version", args=[version.head_id, version.number])

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -20,6 +21,7 @@ from cdp.governance.admin import GovernedAdmin, Section
 from cdp.governance.models import State
 from cdp.ids import to_public
 from cdp.role_admin import LargeTableAdmin
+from cdp.templatetags.cdp_text import exact
 from segments import publishing, queries
 from segments.content import rule_of
 from segments.models import Membership, RuleEpoch, Segment
@@ -40,10 +42,14 @@ class SegmentAdmin(GovernedAdmin):
         members = Membership.objects.current().filter(segment=OuterRef("pk")).order_by()
         counted = members.values("segment").annotate(count=Count("id")).values("count")
         latest = RuleEpoch.objects.filter(segment=OuterRef("pk")).order_by("-epoch")
-        return super().get_queryset(request).annotate(
-            size=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
-            epoch_status=Subquery(latest.values("status")[:1]),
-            epoch_version=Subquery(latest.values("version")[:1]),
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                size=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
+                epoch_status=Subquery(latest.values("status")[:1]),
+                epoch_version=Subquery(latest.values("version")[:1]),
+            )
         )
 
     def get_urls(self) -> list[URLPattern]:
@@ -113,6 +119,5 @@ def _counts(seen: Any) -> SafeString:
         format_html_join(", ", "<strong>{}</strong> {}", ((seen[name], label) for label, name in told)),
         warnings,
         seen["people"],
-        seen["as_of"],
+        exact(datetime.fromisoformat(str(seen["as_of"]))),
     )
-

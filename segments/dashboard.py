@@ -46,6 +46,7 @@ def sizes(request: HttpRequest, now: datetime, /) -> Panel | None:
         template="segments/dashboard/sizes.html",
         content={"rows": rows, "largest": found[0].size if found else 0, "more": max(0, len(found) - _SHOWN)},
         width=Width.HALF,
+        rows=2,
         link=reverse("admin:segments_segment_changelist"),
     )
 

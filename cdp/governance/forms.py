@@ -21,7 +21,7 @@ class CommentForm(forms.Form):
 
 class _Indented(json.JSONEncoder):
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{**options, "indent": 2})
+        super().__init__(**{**options, "indent": 2, "sort_keys": True})
 
 
 class ContentField(forms.JSONField):
