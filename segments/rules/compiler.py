@@ -15,7 +15,7 @@ would grow with 3^depth. For the same reason the statement has OFFSET 0 in every
 would substitute the stages into each other again.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any
@@ -27,7 +27,7 @@ from profiles.facts import postgres
 from profiles.facts.relations import ExtraColumn, Reading, relations
 from segments.rules.checker import check
 from segments.rules.explain import LeafValue
-from segments.rules.nodes import Rule, leaves_of
+from segments.rules.nodes import AllOf, AnyOf, Node, Rule, children_of, leaves_of
 from segments.rules.parser import Refused
 from segments.rules.reads import reading_of, touch_keys
 from segments.rules.stages import Part, part_of
@@ -35,9 +35,14 @@ from segments.rules.vocabulary import Catalogue
 
 __all__ = ["Compiled", "LeafColumns", "compile", "touch_keys"]
 
-# A Postgres select has at most 1,664 columns; the widest stage has about four per leaf. Larger sets are decided part
-# by part.
-_LEAVES_PER_PART = 300
+# A Postgres select has at most 1,664 columns; the widest stage has up to four per leaf and two per combination. Larger
+# sets are decided part by part.
+_COLUMNS_PER_PART = 1_400
+_MOST_COLUMNS = 1_600
+
+
+class TooManyRules(ValueError):
+    """The result would be wider than Postgres allows: compile the rules in several sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,8 @@ def compile(
     """Compile `rules` (by key) into one statement.
 
     `consent_columns` gives the people columns of a purpose: `consent:<purpose>` (boolean) and `consent_until:<purpose>`
-    (datetime). Raises Refused, its paths led by the rule's key, when a rule does not fit the catalogue.
+    (datetime). Raises Refused, its paths led by the rule's key, when a rule does not fit the catalogue, and
+    TooManyRules where their columns are more than one statement can return.
     """
     zone = ZoneInfo(workspace_tz)
     _refuse_misfits(rules, catalogue, zone)
@@ -97,6 +103,8 @@ def compile(
         part_of(rules=part, tables=tables, catalogue=catalogue, zone=zone, leaves=leaves) for part in _parts(rules)
     ]
     expression = _joined(parts)
+    if len(expression.columns) > _MOST_COLUMNS:
+        raise TooManyRules(f"{len(rules)} rules come to {len(expression.columns)} columns; at most {_MOST_COLUMNS}")
     return Compiled(
         sql=postgres.statement(reading=reading, body=postgres.rendered(expression), zone=workspace_tz),
         rules=tuple(rules),
@@ -123,15 +131,26 @@ def _refuse_misfits(rules: Mapping[str, Rule], catalogue: Catalogue, zone: tzinf
 def _parts(rules: Mapping[str, Rule]) -> Iterator[dict[int, Rule]]:
     """The rules by position, in as few parts as the columns allow."""
     part: dict[int, Rule] = {}
-    seen: set[Any] = set()
+    seen: set[Node] = set()
     for position, rule in enumerate(rules.values()):
-        own = {leaf for _, leaf in leaves_of(rule)}
-        if part and len(seen | own) > _LEAVES_PER_PART:
+        together = seen | set(_nodes(rule))
+        if part and _widest(together, len(part) + 1) > _COLUMNS_PER_PART:
             yield part
-            part, seen = {}, set()
+            part, together = {}, set(_nodes(rule))
         part[position] = rule
-        seen |= own
+        seen = together
     yield part
+
+
+def _widest(nodes: Collection[Node], rules: int) -> int:
+    combinations = sum(isinstance(node, AllOf | AnyOf) for node in nodes)
+    return 4 * (len(nodes) - combinations) + 2 * combinations + 2 * rules
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for _, child in children_of(node, ""):
+        yield from _nodes(child)
 
 
 def _joined(parts: Sequence[Part]) -> ir.Table:

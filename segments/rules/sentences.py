@@ -47,6 +47,8 @@ _AMOUNTS: Mapping[Op, str] = MappingProxyType({
     Op.NOT_IN: "any number but {}",
     Op.BETWEEN: "between {} and {}",
 })
+_NEVER = frozenset({Test(Op.EQ, Decimal(0)), Test(Op.LE, Decimal(0)), Test(Op.LT, Decimal(1))})
+_EVER = frozenset({Test(Op.GE, Decimal(1)), Test(Op.GT, Decimal(0)), Test(Op.NE, Decimal(0))})
 
 
 def sentence(node: Node) -> str:
@@ -57,7 +59,7 @@ def sentence(node: Node) -> str:
         case AnyOf(children):
             return _joined(children, " or ")
         case NotOf(child):
-            return f"it is known that not: {_grouped(child)}"
+            return f"it is false that {_grouped(child)}"
         case TraitLeaf(trait, test):
             return f"{trait} {_phrase(test, 'up to now')}"
         case PropertyLeaf(name, test):
@@ -81,16 +83,20 @@ def _event(leaf: EventLeaf) -> str:
     amount = _filled(_AMOUNTS[leaf.test.op], leaf.test)
     what = f"“{leaf.event}”" if leaf.where is None else f"“{leaf.event}” where {_grouped(leaf.where)}"
     when = _window(leaf.window)
-    if leaf.measure is Measure.COUNT:
-        times = "time" if amount.split()[-1] == "1" else "times"
-        return f"{what} happened {amount} {times}{when}"
-    return f"{leaf.of} of {what} comes to {amount} in total{when}"
+    if leaf.measure is Measure.SUM:
+        return f"{leaf.of} of {what} comes to {amount} in total{when}"
+    if leaf.test in _NEVER:
+        return f"{what} did not happen{when}"
+    if leaf.test in _EVER:
+        return f"{what} happened{when}"
+    times = "time" if amount.split()[-1] == "1" else "times"
+    return f"{what} happened {amount.replace('less than', 'fewer than')} {times}{when}"
 
 
 def _window(window: Within | Period | None) -> str:
     match window:
         case Within():
-            return f" in the last {_span(window)}"
+            return f" in the last {_span(window)}" if window.amount > 1 else f" in the last {window.unit.noun}"
         case Period(str() as start, str() as end):
             return f" from {start} up to, not including, {end}"
         case Period(str() as start, None):
@@ -121,7 +127,7 @@ def _literal(value: Literal) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    return value
+    return f"“{value}”"
 
 
 def _span(within: Within) -> str:
