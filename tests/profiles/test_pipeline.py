@@ -82,6 +82,7 @@ def test_a_paused_worker_that_resumes_before_the_other_has_finished_doubles_noth
     with pytest.raises(leases.LeaseLost):
         pipeline.store(slow, lease=slow_lease)
     pipeline.store(fast, lease=fast_lease)
+    work()
     assert one("SELECT count(*) FROM events") == 1
     assert one("SELECT sum(event_count) FROM profile") == 1
 
