@@ -19,7 +19,8 @@ class Product:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.command = Command("up", folder=folder)
+        # Its people have passwords made for this run only: a second factor would prove nothing here.
+        self.command = Command("up", folder=folder, CDP_REQUIRE_OTP="0")
         self.facts = self.command.wait_until_ready()
         self.base_url: str = self.facts["base_url"]
         self.write_key: str = self.facts["write_key"]
