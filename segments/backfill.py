@@ -5,10 +5,10 @@
     3 judge them as their lane would: their locks, then the rule lock, then the lane's own statement
     4 note how far it came; after the last person, ready by compare-and-set
 
-It does not go through `touched`, so twenty thousand people are ten statements instead of sixty thousand queue rows. A crash
-costs the transaction of one chunk. An epoch that dies between 1 and 3 has judged nobody: the lane's statement compiles
-what is live under the lock, and the successor starts from the first person again. A person who is created after the
-publication commits is judged whole by their first evaluation; one created before it is found here.
+It does not go through `touched`, so twenty thousand people are ten statements instead of sixty thousand queue rows. A
+crash costs the transaction of one chunk. An epoch that dies between 1 and 3 has judged nobody: the lane's statement
+compiles what is live under the lock, and the successor starts from the first person again. A person who is created
+after the publication commits is judged whole by their first evaluation; one created before it is found here.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """What a segment version must say: `{"rule": …}`, and which warnings its author acknowledged.
 
-A warning does not forbid a rule; it asks that somebody said yes to it. `"acknowledged": ["true_without_data"]` is part of the
-content, so it is hashed, frozen and approved with the rule, and the approver sees it in the difference.
+A warning does not forbid a rule; it asks that somebody said yes to it. `"acknowledged": ["true_without_data"]` is part
+of the content, so it is hashed, frozen and approved with the rule, and the approver sees it in the difference.
 """
 
 from collections.abc import Mapping

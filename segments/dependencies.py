@@ -1,7 +1,8 @@
-"""What a live rule depends on besides its own text: the types of what it reads, the workspace's zone, the segment's name.
+"""What a live rule depends on besides its own text: the types of what it reads, the zone, the segment's name.
 
 An epoch keeps these as they were when it was published, and the lanes compile from them, not from the catalogue of the
-moment. So every process judges alike under one epoch, and a type that changes takes effect as a new epoch or not at all.
+moment. So every process judges alike under one epoch, and a type that changes takes effect as a new epoch or not at
+all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Compile a handful of rules the way the lanes do, for those who only look: preview, explanation, the check from scratch."""
+"""Compile a handful of rules the way the lanes do, for those who only look: preview, reasons, the check."""
 
 from collections.abc import Mapping
 

@@ -1,8 +1,8 @@
 """The one statement by which a lane judges a batch of people and writes what changed.
 
-Everything happens in a single statement, hence in one snapshot: the values that decide are the values that are frozen as
-evidence, and no row travels to Python that did not change. It returns, per person, the earliest due time over the rules it
-judged and the new card section where that differs from the stored one.
+Everything happens in a single statement, hence in one snapshot: the values that decide are the values that are frozen
+as evidence, and no row travels to Python that did not change. It returns, per person, the earliest due time over the
+rules it judged and the new card section where that differs from the stored one.
 
     batch      who is judged, and what touched them
     decided    the compiled rules: per person and rule a value, a due time and each leaf's observed value
@@ -133,6 +133,7 @@ def close_for_merge(*, profile_id: int, now: datetime) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_CLOSE_FOR_MERGE, {"profile_id": profile_id, "now": now})
 
+
 _KEPT_ENTRIES = """LEFT JOIN card c ON NOT r.judged AND c.profile_id = s.profile_id AND c.section = 'segments'
     LEFT JOIN LATERAL (
         SELECT e.entry FROM jsonb_array_elements(c.body) AS e(entry) WHERE e.entry->>'key' = r.key
@@ -169,14 +170,18 @@ def _rules(book: Rulebook, segment_ids: frozenset[int]) -> str:
         f" {live.number}, {live.epoch}::bigint, {live.replaces}, {live.segment_id in segment_ids})"
         for live in (*book.rules, *book.broken)
     ]
-    nothing = "(NULL::bigint, NULL::text, NULL::text, NULL::bigint, NULL::int, NULL::bigint, NULL::boolean, NULL::boolean)"
+    nothing = (
+        "(NULL::bigint, NULL::text, NULL::text, NULL::bigint, NULL::int, NULL::bigint, NULL::boolean, NULL::boolean)"
+    )
     return ",\n    ".join(rows or [nothing])
 
 
 def _verdicts(judged: tuple[LiveRule, ...], compiled: Compiled | None) -> str:
     if compiled is None:
         return "SELECT NULL::bigint, false, NULL::timestamptz"
-    rows = (f"({live.segment_id}::bigint, d.{compiled.values[live.key]}, d.{compiled.dues[live.key]})" for live in judged)
+    rows = (
+        f"({live.segment_id}::bigint, d.{compiled.values[live.key]}, d.{compiled.dues[live.key]})" for live in judged
+    )
     return "VALUES " + ", ".join(rows)
 
 

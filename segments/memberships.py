@@ -86,7 +86,8 @@ def _judge(
         cursor.execute(statement, {"ids": list(people), "causes": list(people.values()), "now": now})
         rows = cursor.fetchall()
     card.write_section(
-        "segments", [(profile_id, msgspec.Raw(body.encode()), until) for profile_id, _, changed, body, until in rows if changed]
+        "segments",
+        [(profile_id, msgspec.Raw(body.encode()), until) for profile_id, _, changed, body, until in rows if changed],
     )
     return {profile_id: due for profile_id, due, *_ in rows if due is not None}
 

@@ -19,7 +19,8 @@ _SAMPLE = 5
 _COMPARE = """
 WITH decided AS MATERIALIZED ({decided}),
 compared AS (
-    SELECT coalesce(d.profile_id, m.profile_id) AS profile_id, coalesce(d.v0, false) AS holds, m.id IS NOT NULL AS is_member
+    SELECT coalesce(d.profile_id, m.profile_id) AS profile_id, coalesce(d.v0, false) AS holds,
+        m.id IS NOT NULL AS is_member
     FROM decided d FULL JOIN (
         SELECT id, profile_id FROM membership WHERE segment_id = %(segment_id)s AND left_at IS NULL
     ) m ON m.profile_id = d.profile_id
@@ -84,7 +85,5 @@ def as_evidence(preview: Preview, *, warnings: Iterable[Problem]) -> Mapping[str
         "entering_sample": [to_public(profile_id) for profile_id in preview.entering_sample],
         "leaving_sample": [to_public(profile_id) for profile_id in preview.leaving_sample],
         "sample": [to_public(profile_id) for profile_id in preview.sample],
-        "warnings": [
-            {"code": warning.code, "path": warning.path, "message": warning.message} for warning in warnings
-        ],
+        "warnings": [{"code": warning.code, "path": warning.path, "message": warning.message} for warning in warnings],
     }

@@ -5,9 +5,9 @@
     the type of something it reads changed ────┘
         ─> republish
 
-An epoch is ready by compare-and-set: only while it is still its segment's latest and what the rule depends on still has the
-hash it was published under. So A → B → A in mid-backfill leaves three epochs of which the first two never become ready,
-and a property whose type changed under a live rule starts that rule's backfill again.
+An epoch is ready by compare-and-set: only while it is still its segment's latest and what the rule depends on still
+has the hash it was published under. So A → B → A in mid-backfill leaves three epochs of which the first two never
+become ready, and a property whose type changed under a live rule starts that rule's backfill again.
 """
 
 from collections.abc import Mapping

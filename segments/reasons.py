@@ -1,8 +1,9 @@
 """Why a person is in a segment, or why not: said by the evaluator itself, about the live rule and now."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -13,7 +14,7 @@ from segments import rulebook
 from segments.judging import compiled
 from segments.models import Membership, SegmentDecision
 from segments.rulebook import LiveRule
-from segments.rules.explain import Explanation, explain
+from segments.rules.explain import Explanation, Observed, explain
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Approval:
 class Reasons:
     """The whole answer. `changes_at` is when time alone will next change it; `stay` is the open or the latest stay."""
 
+    profile_id: int
     segment: LiveRule
     is_member: bool
     approval: Approval | None
@@ -59,6 +61,7 @@ def why(*, profile_id: int, key: str, now: datetime) -> Reasons | None:
         lanes.refresh(profile_id)
         seen = _look(live, profile_id, now=now)
     return Reasons(
+        profile_id=profile_id,
         segment=live,
         is_member=seen.is_member,
         approval=_approval(live),
@@ -69,18 +72,28 @@ def why(*, profile_id: int, key: str, now: datetime) -> Reasons | None:
     )
 
 
-def as_tree(explanation: Explanation) -> Mapping[str, Any]:
-    """An explanation as JSON: what each node says, whether it holds (null: unknown), what was observed."""
+def as_tree(explanation: Explanation, *, blind: Collection[str] = ()) -> Mapping[str, Any]:
+    """An explanation as JSON: what each node says, whether it holds (null: unknown), what was observed.
+
+    Leaves at the paths `blind` keep back what they observed.
+    """
     tree: dict[str, Any] = {
         "path": explanation.path,
         "sentence": explanation.sentence,
         "holds": explanation.value,
     }
     if explanation.children:
-        tree["children"] = [as_tree(child) for child in explanation.children]
-    else:
-        tree["observed"] = explanation.observed
+        tree["children"] = [as_tree(child, blind=blind) for child in explanation.children]
+    elif explanation.path not in blind:
+        tree["observed"] = _as_json(explanation.observed)
     return tree
+
+
+def _as_json(observed: Observed) -> Any:
+    """Numbers as JSON numbers, as the frozen evidence spells them."""
+    if isinstance(observed, Decimal):
+        return int(observed) if observed == observed.to_integral_value() else float(observed)
+    return observed
 
 
 def _live(key: str) -> LiveRule | None:

@@ -16,8 +16,8 @@ from django.db import connection
 from segments.content import rule_of
 from segments.dependencies import catalogue_of
 from segments.models import EpochStatus, RuleEpoch
-from segments.rules.reads import touch_keys
 from segments.rules.nodes import Rule
+from segments.rules.reads import touch_keys
 from segments.rules.vocabulary import Catalogue
 
 EVERYTHING = "*"

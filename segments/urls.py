@@ -2,7 +2,9 @@ from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
 from segments.api.governance import SegmentGovernance
+from segments.api.members import MembersView
 from segments.api.segments import SegmentsView, SegmentView
+from segments.api.why import WhyView
 
 governance = SimpleRouter(trailing_slash=False)
 governance.register("v1/governance/segments", SegmentGovernance, basename="governance-segment")
@@ -10,5 +12,7 @@ governance.register("v1/governance/segments", SegmentGovernance, basename="gover
 urlpatterns = [
     path("v1/segments", SegmentsView.as_view(), name="segments"),
     path("v1/segments/<slug:key>", SegmentView.as_view(), name="segment"),
+    path("v1/segments/<slug:key>/members", MembersView.as_view(), name="segment-members"),
+    path("v1/profiles/<slug:type>:<identifier:value>/segments/<slug:key>/why", WhyView.as_view(), name="profile-why"),
     path("", include(governance.urls)),
 ]

@@ -1,14 +1,9 @@
 """/v1/segments: what is live, how many are in it, and who."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.core import signing
-from django.db import connections, transaction
 from django.http import Http404
-from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,7 +13,6 @@ from cdp.api.authentication import ANYBODY
 from cdp.api.permissions import key_with
 from cdp.api.schema import problems
 from cdp.models import Scope
-from cdp.problems import FieldError, Problem
 from cdp.roles import Role
 from segments import queries
 from segments.models import Segment

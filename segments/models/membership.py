@@ -32,7 +32,9 @@ class Membership(models.Model):
 
     profile_id = models.BigIntegerField()
     segment = models.ForeignKey(Segment, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
-    version = models.ForeignKey(SegmentVersion, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    version = models.ForeignKey(
+        SegmentVersion, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
     epoch = models.BigIntegerField()
     entered_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True)

@@ -23,8 +23,8 @@ class RuleEpoch(models.Model):
     """One change of the set of live rules: a version went live, a retired segment went, or what a rule reads changed.
 
     The highest number is the epoch that the lanes evaluate under; a segment's own highest row says what is live for
-    it. `version` is null where the segment was retired. `after_id` is the last person the backfill judged. `stamp` tells two
-    epochs of one number apart, as a restored backup or a lost standby can make them: processes cache by both.
+    it. `version` is null where the segment was retired. `after_id` is the last person the backfill judged. `stamp`
+    tells two epochs of one number apart, as a restored backup or a lost standby can make them: processes cache by both.
     """
 
     epoch = models.BigAutoField(primary_key=True)

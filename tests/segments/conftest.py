@@ -1,5 +1,8 @@
+from collections.abc import Iterator
+
 import pytest
 
+from consent import catalogue
 from tests.segments.world import World
 
 
@@ -13,3 +16,10 @@ def world(db: None) -> World:
 def committed_world(transactional_db: None) -> World:
     """The same with real commits, for several connections at once."""
     return World()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    catalogue.forget()
+    yield
+    catalogue.forget()

@@ -1,4 +1,4 @@
-"""Walking everybody: in chunks, joined by rules published meanwhile, and safe against whatever is published in between."""
+"""Walking everybody: in chunks, joined by rules published meanwhile, safe against those that replace them."""
 
 import threading
 from collections.abc import Callable

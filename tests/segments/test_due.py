@@ -1,10 +1,11 @@
-"""Frozen moments just before, at and after each kind of leaf's due time: no loop, exact flips, entries as well as exits."""
+"""Frozen moments just before, at and after each kind of leaf's due time: no loop, exact flips, entries too."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from consent import ledger
 from tests.segments.world import START, World, seconds
 
 TICK = timedelta(microseconds=1)
@@ -22,7 +23,11 @@ def total(op: str, value: float, **more: Any) -> dict[str, Any]:
 # after START, and whether the person is in at START.
 CASES: dict[str, tuple[dict[str, Any], list[tuple[int, float]], dict[str, Any], list[int], bool]] = {
     "count above is left when the oldest that is needed ends": (
-        count(">=", 2, within="10m"), [(-300, 1), (-200, 1), (-100, 1)], {}, [400], True,
+        count(">=", 2, within="10m"),
+        [(-300, 1), (-200, 1), (-100, 1)],
+        {},
+        [400],
+        True,
     ),
     "count below is entered by waiting": (count("<", 2, within="10m"), [(-300, 1), (-200, 1)], {}, [300], False),
     "count equal is entered, then left": (count("=", 1, within="10m"), [(-300, 1), (-200, 1)], {}, [300, 400], False),
@@ -31,24 +36,50 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[int, float]], dict[str, Any], 
     "absence is entered when the last one ends": (count("=", 0, within="1h"), [(-600, 1)], {}, [3000], False),
     "sum above": (total(">", 10, within="10m"), [(-300, 8), (-200, 8)], {}, [300], True),
     "sum with a refund is entered when the refund ends": (
-        total(">=", 10, within="10m"), [(-300, -5), (-200, 12)], {}, [300, 400], False,
+        total(">=", 10, within="10m"),
+        [(-300, -5), (-200, 12)],
+        {},
+        [300, 400],
+        False,
     ),
     "sum below": (total("<=", 5, within="10m"), [(-300, 8), (-200, 4)], {}, [300], False),
     "not is entered when its child ends": ({"not": count(">=", 1, within="10m")}, [(-300, 1)], {}, [300], False),
     "all ends with its first": (
-        {"all": [count(">=", 1, within="10m"), total(">=", 1, within="20m")]}, [(-300, 1)], {}, [300], True,
+        {"all": [count(">=", 1, within="10m"), total(">=", 1, within="20m")]},
+        [(-300, 1)],
+        {},
+        [300],
+        True,
     ),
     "any ends with its last": (
-        {"any": [count(">=", 1, within="10m"), total(">=", 1, within="20m")]}, [(-300, 1)], {}, [900], True,
+        {"any": [count(">=", 1, within="10m"), total(">=", 1, within="20m")]},
+        [(-300, 1)],
+        {},
+        [900],
+        True,
     ),
     "a trait's moment within the last hour": (
-        {"trait": "trial_ends", "op": "within_last", "value": "1h"}, [], {"trial_ends": "2026-03-03T12:10:00Z"}, [600, 4200], False,
+        {"trait": "trial_ends", "op": "within_last", "value": "1h"},
+        [],
+        {"trial_ends": "2026-03-03T12:10:00Z"},
+        [600, 4200],
+        False,
     ),
     "an event ahead of the clock counts when its time comes": (count(">=", 1), [(120, 1)], {}, [120], False),
     "a period that ends changes nothing": (
-        count(">=", 1, **{"from": "2026-03-03", "to": "2026-03-04"}), [(-300, 1)], {}, [], True,
+        count(">=", 1, **{"from": "2026-03-03", "to": "2026-03-04"}),
+        [(-300, 1)],
+        {},
+        [],
+        True,
     ),
-    "a trait alone never changes by itself": ({"trait": "country", "op": "=", "value": "DE"}, [], {"country": "DE"}, [], True),
+    "a trait alone never changes by itself": (
+        {"trait": "country", "op": "=", "value": "DE"},
+        [],
+        {"country": "DE"},
+        [],
+        True,
+    ),
 }
 
 
@@ -85,3 +116,29 @@ def _wake_until(world: World, person: int, due: Any, moment: Any) -> Any:
     if due is not None:
         assert world.judge(person, now=moment - TICK, cause="sweep").get(person) == due
     return due
+
+
+def test_a_grant_that_runs_out_is_left_at_its_end(world: World) -> None:
+    world.purpose("marketing", expires_after="1h")
+    world.publish("reachable", {"consent": "marketing"})
+    anna = world.person()
+    world.consent(anna, "marketing", ledger.grant, at=START)
+    end = START + timedelta(hours=1)
+    assert world.judge(anna, now=START + seconds(1), keys=["consent:marketing"], cause="consent") == {anna: end}
+    assert world.judge(anna, now=end - TICK, cause="sweep") == {anna: end}
+    assert world.members("reachable") == {anna}
+    assert world.judge(anna, now=end, cause="sweep") == {}
+    assert world.members("reachable") == set()
+    assert [stay.cause for stay in world.stays(anna)] == ["consent"]
+
+
+def test_a_withdrawal_is_left_at_once(world: World) -> None:
+    world.purpose("marketing")
+    world.publish("reachable", {"consent": "marketing"})
+    anna = world.person()
+    world.consent(anna, "marketing", ledger.grant, at=START)
+    world.judge(anna, now=START + seconds(1), keys=["consent:marketing"], cause="consent")
+    world.consent(anna, "marketing", ledger.withdraw, at=START + seconds(2))
+    world.judge(anna, now=START + seconds(3), keys=["consent:marketing"], cause="consent")
+    (stay,) = world.stays(anna)
+    assert (stay.left_at, stay.left_cause) == (START + seconds(3), "consent")

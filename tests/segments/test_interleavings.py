@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,8 +20,18 @@ RULES: list[dict[str, Any]] = [
     {"event": "Product Viewed", "measure": "count", "op": "<", "value": 2, "within": "5m"},
     {"not": {"event": "Order Completed", "measure": "count", "op": ">=", "value": 1, "within": "8m"}},
     {"event": "Order Completed", "measure": "sum", "of": "revenue", "op": ">", "value": 20, "within": "12m"},
-    {"all": [{"trait": "country", "op": "=", "value": "DE"}, {"event": "Order Completed", "measure": "count", "op": "<=", "value": 1}]},
-    {"any": [{"trait": "country", "op": "!=", "value": "DE"}, {"trait": "trial_ends", "op": "within_last", "value": "10m"}]},
+    {
+        "all": [
+            {"trait": "country", "op": "=", "value": "DE"},
+            {"event": "Order Completed", "measure": "count", "op": "<=", "value": 1},
+        ]
+    },
+    {
+        "any": [
+            {"trait": "country", "op": "!=", "value": "DE"},
+            {"trait": "trial_ends", "op": "within_last", "value": "10m"},
+        ]
+    },
     {"not": {"trait": "country", "op": "in", "value": ["DE", "FR"]}},
 ]
 KEYS = ["one", "two", "three"]
@@ -83,7 +94,9 @@ def _event(lane: Lane, chance: random.Random) -> None:
 def _trait(lane: Lane, chance: random.Random) -> None:
     if lane.people:
         person = chance.choice(lane.people)
-        name, value = chance.choice([("country", "DE"), ("country", "IT"), ("trial_ends", _stamp(lane.now + seconds(200)))])
+        name, value = chance.choice(
+            [("country", "DE"), ("country", "IT"), ("trial_ends", _stamp(lane.now + seconds(200)))]
+        )
         lane.world.learn(person, **{name: value})
         lane.touch(person, f"trait:{name}", "event")
 
@@ -152,7 +165,7 @@ def _check_stays(world: World, person: int) -> None:
     for stay in world.stays(person):
         stays[stay.segment_id].append(stay)
     for row in stays.values():
-        for before, after in zip(row, row[1:], strict=False):
+        for before, after in pairwise(row):
             assert before.left_at is not None and before.left_at <= after.entered_at
     changes = world.announced(person)
     everything = Membership.objects.filter(profile_id=person)

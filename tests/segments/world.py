@@ -1,4 +1,4 @@
-"""A small world to judge: written straight into the tables, evaluated by the real step at whatever `now` a test wants."""
+"""A small world to judge: written straight into the tables, judged by the real step at any `now`."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -11,6 +11,11 @@ from django.db import connection, transaction
 
 from cdp.governance import lifecycle
 from cdp.models import User
+from consent.canonical import Actor
+from consent.decisions import Assurance
+from consent.ledger import Statement, Teller
+from consent.models import Channel
+from consent.purposes import PURPOSES
 from profiles.lanes import LaneBatch, Touch
 from profiles.models import EventDefinition, PropertyDefinition, TraitDefinition
 from segments import backfill, memberships
@@ -43,7 +48,9 @@ class World:
                 "INSERT INTO profile (id, bucket, created_at, traits) VALUES (%s, %s, %s, %s)",
                 [number, number % 1024, START, json.dumps(traits)],
             )
-            cursor.execute("INSERT INTO origin (id, root_id, bucket) VALUES (%s, %s, %s)", [number, number, number % 1024])
+            cursor.execute(
+                "INSERT INTO origin (id, root_id, bucket) VALUES (%s, %s, %s)", [number, number, number % 1024]
+            )
         return number
 
     def learn(self, profile_id: int, **traits: Any) -> None:
@@ -66,16 +73,31 @@ class World:
             cursor.execute("UPDATE origin SET root_id = %s WHERE root_id = %s", [winner, loser])
             cursor.execute("UPDATE profile SET merged_into = %s WHERE id = %s", [winner, loser])
 
+    def purpose(self, key: str, **content: Any) -> None:
+        head = lifecycle.create(governed=PURPOSES, key=key, name=key, by=self.author, now=START)
+        given = {"title": key, "legal_basis": "consent"} | content
+        version = lifecycle.draft(head=head, content=given, by=self.author, now=START)
+        lifecycle.submit(version=version, by=self.author, now=START)
+        lifecycle.approve(version=version, comment="fine", by=self.approver, now=START)
+
+    def consent(self, profile_id: int, purpose: str, verb: Any, *, at: datetime) -> None:
+        told_by = Teller(channel=Channel.API, source="shop", assurance=Assurance.SERVER, actor=Actor("key", "1"))
+        statement = Statement(origin_id=profile_id, purposes=(purpose,), occurred_at=at, method="form")
+        verb(statement=statement, told_by=told_by, now=at)
+
     # -- rules ---------------------------------------------------------------------------------------------------
     def segment(self, key: str) -> Segment:
         found = Segment.objects.filter(key=key).first()
-        return found or lifecycle.create(
-            governed=SEGMENTS, key=key, name=key.title(), by=self.author, now=START
-        )
+        return found or lifecycle.create(governed=SEGMENTS, key=key, name=key.title(), by=self.author, now=START)
 
-    def publish(self, key: str, rule: Mapping[str, Any], *, now: datetime = START, acknowledged: Iterable[str] = ()) -> SegmentVersion:
+    def publish(
+        self, key: str, rule: Mapping[str, Any], *, now: datetime = START, acknowledged: Iterable[str] = ()
+    ) -> SegmentVersion:
         version = lifecycle.draft(
-            head=self.segment(key), content={"rule": dict(rule), "acknowledged": list(acknowledged)}, by=self.author, now=now
+            head=self.segment(key),
+            content={"rule": dict(rule), "acknowledged": list(acknowledged)},
+            by=self.author,
+            now=now,
         )
         lifecycle.submit(version=version, by=self.author, now=now)
         lifecycle.approve(version=version, comment="fine", by=self.approver, now=now)
@@ -85,7 +107,9 @@ class World:
         lifecycle.retire(head=Segment.objects.get(key=key), comment="not needed", by=self.approver, now=now)
 
     # -- the lane ------------------------------------------------------------------------------------------------
-    def judge(self, *profile_ids: int, now: datetime, keys: Iterable[str] = ("*",), cause: str = "event") -> dict[int, datetime]:
+    def judge(
+        self, *profile_ids: int, now: datetime, keys: Iterable[str] = ("*",), cause: str = "event"
+    ) -> dict[int, datetime]:
         touch = Touch(keys=frozenset(keys), causes=(cause,))
         with transaction.atomic():
             return dict(memberships.evaluate(LaneBatch(now=now, people=dict.fromkeys(profile_ids, touch))))
@@ -99,7 +123,9 @@ class World:
 
     def card(self, profile_id: int) -> tuple[Any, datetime | None]:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT body::text, until FROM card WHERE profile_id = %s AND section = 'segments'", [profile_id])
+            cursor.execute(
+                "SELECT body::text, until FROM card WHERE profile_id = %s AND section = 'segments'", [profile_id]
+            )
             body, until = cursor.fetchone() or ("null", None)
         return json.loads(body), until
 

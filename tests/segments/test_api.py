@@ -1,0 +1,258 @@
+"""Segments over HTTP: what is live, who is in, why; and the verbs."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from cdp import api_keys, person_tokens
+from cdp.ids import to_public
+from cdp.models import AccessRecord, KeyKind, Scope, User
+from consent import ledger
+from profiles.models import Profile
+from tests.segments.world import World
+
+GERMAN = {"trait": "country", "op": "=", "value": "DE"}
+BUYERS = {"all": [GERMAN, {"event": "Order Completed", "measure": "count", "op": ">=", "value": 1, "within": "1h"}]}
+
+
+def key_for(
+    world: World, *, purpose: str = "service", scopes: tuple[Scope, ...] = (Scope.SEGMENTS_READ,), **more: Any
+) -> APIClient:
+    _, token = api_keys.issue(
+        kind=KeyKind.SECRET, name=f"app {purpose}", scopes=scopes, purpose=purpose, by=None, now=timezone.now(), **more
+    )
+    return _bearing(token)
+
+
+def client_of(user: User) -> APIClient:
+    now = timezone.now()
+    _, token = person_tokens.issue(user=user, name="test", now=now, expires_at=now + timedelta(days=1))
+    return _bearing(token)
+
+
+def _bearing(token: str) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+@pytest.fixture
+def app(world: World) -> APIClient:
+    world.purpose("service", legal_basis="contract")
+    return key_for(world)
+
+
+def why(client: APIClient, profile_id: int, key: str, query: str = "") -> Any:
+    return client.get(f"/v1/profiles/id:{to_public(profile_id)}/segments/{key}/why{query}")
+
+
+def test_the_list_says_rule_version_size_and_state(world: World, app: APIClient) -> None:
+    world.person(country="DE")
+    world.publish("germans", GERMAN)
+    world.segment("planned")
+    world.backfill()
+    germans, planned = app.get("/v1/segments").json()
+    assert (germans["key"], germans["status"], germans["version"], germans["size"]) == ("germans", "ready", 1, 1)
+    assert "country" in germans["sentence"]
+    assert (planned["status"], planned["version"], planned["sentence"]) == ("draft", None, "")
+    assert app.get("/v1/segments/germans").json() == germans
+    assert app.get("/v1/segments/nobody").json()["code"] == "not_found"
+
+
+def test_members_come_in_pages_and_a_cursor_belongs_to_its_segment(world: World, app: APIClient) -> None:
+    people = [world.person(country="DE") for _ in range(5)]
+    world.publish("germans", GERMAN)
+    world.publish("others", GERMAN)
+    world.backfill()
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = app.get(f"/v1/segments/germans/members?limit=2&cursor={cursor}").json()
+        seen += [member["id"] for member in page["members"]]
+        assert all(member["version"] == 1 and member["entered_at"] for member in page["members"])
+        other, cursor = cursor, page["next"]
+    assert seen == [to_public(person) for person in people]
+    refused = app.get(f"/v1/segments/others/members?cursor={other}")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "cursor")
+    assert app.get("/v1/segments/germans/members?cursor=zzz").status_code == 400
+    assert app.get("/v1/segments/germans/members?limit=0").status_code == 400
+    assert AccessRecord.objects.filter(action="segment.members").count() == 5
+
+
+def test_members_who_did_not_consent_to_the_keys_purpose_are_withheld(world: World) -> None:
+    world.purpose("marketing")
+    anna, ben = world.person(country="DE"), world.person(country="DE")
+    world.consent(anna, "marketing", ledger.grant, at=timezone.now())
+    world.publish("germans", GERMAN)
+    world.backfill()
+    app = key_for(world, purpose="marketing")
+    answer = app.get("/v1/segments/germans/members").json()
+    assert [member["id"] for member in answer["members"]] == [to_public(anna)]
+    assert (answer["withheld"], answer["next"]) == (1, None)
+    hidden = why(app, ben, "germans").json()
+    assert (hidden["is_member"], hidden["explanation"], hidden["stay"]) == (None, None, None)
+    assert {one["code"] for one in hidden["withheld"]} == {"no_record"}
+    assert app.get("/v1/segments/germans/members?purpose=service").json()["code"] == "purpose_not_allowed"
+
+
+def test_a_key_without_the_scope_reads_no_segments(world: World, app: APIClient) -> None:
+    other = key_for(world, scopes=(Scope.PROFILES_READ,), purpose="other")
+    assert other.get("/v1/segments").json()["code"] == "scope_missing"
+    assert APIClient().get("/v1/segments").status_code == 401
+
+
+def test_why_tells_every_part_with_what_it_observed(world: World, app: APIClient) -> None:
+    anna = world.person(country="DE")
+    ordered = timezone.now() - timedelta(minutes=10)
+    world.event(anna, "Order Completed", at=ordered, revenue=20)
+    world.publish("buyers", BUYERS)
+    world.backfill()
+    told = why(app, anna, "buyers").json()
+    assert (told["is_member"], told["version"], told["approved"]["by"], told["approved"]["comment"]) == (
+        True,
+        1,
+        "grace",
+        "fine",
+    )
+    country, orders = told["explanation"]["children"]
+    assert (country["holds"], country["observed"], orders["holds"], orders["observed"]) == (True, "DE", True, 1)
+    assert told["stay"]["cause"] == "backfill"
+    assert [leaf["observed"] for leaf in told["stay"]["evidence"]] == ["DE", 1]
+    assert told["changes_at"].startswith((ordered + timedelta(hours=1)).isoformat()[:19])
+    record = AccessRecord.objects.get(action="segment.why")
+    assert (record.profile_id, record.fields) == (anna, ["segments", "traits.country"])
+
+
+def test_why_not_tells_the_part_that_fails(world: World, app: APIClient) -> None:
+    ben = world.person(country="FR")
+    world.publish("buyers", BUYERS)
+    world.backfill()
+    told = why(app, ben, "buyers").json()
+    assert (told["is_member"], told["stay"]) == (False, None)
+    assert [child["holds"] for child in told["explanation"]["children"]] == [False, False]
+
+
+def test_why_never_contradicts_the_membership_it_reports(world: World, app: APIClient) -> None:
+    """The event is stored, its lane has not run: the person is evaluated before the answer."""
+    anna = world.person(country="DE")
+    world.publish("buyers", BUYERS)
+    world.backfill()
+    world.event(anna, "Order Completed", at=timezone.now() - timedelta(minutes=1), revenue=20)
+    told = why(app, anna, "buyers").json()
+    assert told["is_member"] is True
+    assert told["stay"]["entered_at"] is not None
+    assert world.members("buyers") == {anna}
+
+
+def test_a_keys_list_of_traits_keeps_back_what_leaves_observed(world: World, app: APIClient) -> None:
+    anna = world.person(country="DE")
+    world.publish("germans", GERMAN)
+    world.backfill()
+    narrow = key_for(world, fields=("segments", "traits.age"))
+    told = why(narrow, anna, "germans").json()
+    assert told["is_member"] is True
+    assert "observed" not in told["explanation"]
+    assert "observed" not in told["stay"]["evidence"][0]
+    assert told["withheld"][0]["code"] == "field_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "code"),
+    [
+        ("/v1/profiles/phone:1/segments/germans/why", 400, "unknown_identifier_type"),
+        ("/v1/profiles/user_id:nobody/segments/germans/why", 404, "not_found"),
+    ],
+)
+def test_why_of_nobody(world: World, app: APIClient, address: str, status: int, code: str) -> None:
+    answer = app.get(address)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+def test_why_of_a_segment_that_is_not_live(world: World, app: APIClient) -> None:
+    world.segment("planned")
+    assert why(app, world.person(), "planned").json()["code"] == "segment_not_live"
+
+
+def test_a_rule_is_drafted_previewed_submitted_and_approved_over_http(world: World) -> None:
+    world.person(country="DE")
+    world.person(country="FR")
+    writing, deciding = client_of(world.author), client_of(world.approver)
+    made = writing.post(
+        "/v1/governance/segments", {"key": "germans", "name": "Germans", "content": {"rule": GERMAN}}, format="json"
+    )
+    assert made.status_code == 201, made.content
+    at = "/v1/governance/segments/germans/versions/1"
+    seen = writing.post(f"{at}/preview").json()
+    assert (seen["people"], seen["size"], seen["entering"], seen["leaving"]) == (2, 1, 1, 0)
+    assert len(seen["entering_sample"]) == 1
+    unsaved = writing.post(
+        "/v1/governance/segments/germans/preview", {"content": {"rule": {"not": GERMAN}}}, format="json"
+    )
+    assert unsaved.json()["size"] == 1
+    submitted = writing.post(f"{at}/submit").json()
+    assert (submitted["evidence"]["entering"], submitted["evidence"]["warnings"]) == (1, [])
+    refused = writing.post(f"{at}/approve", {"comment": "mine"}, format="json")
+    assert refused.status_code == 403
+    approved = deciding.post(
+        f"{at}/approve", {"comment": "good", "content_hash": submitted["content_hash"]}, format="json"
+    )
+    assert approved.json()["state"] == "live"
+    world.backfill()
+    assert len(world.members("germans")) == 1
+
+
+def test_a_rule_that_the_catalogue_does_not_know_is_refused_with_a_path(world: World) -> None:
+    answer = client_of(world.author).post(
+        "/v1/governance/segments",
+        {
+            "key": "lost",
+            "name": "Lost",
+            "content": {"rule": {"all": [GERMAN, {"trait": "cuntry", "op": "=", "value": "DE"}]}},
+        },
+        format="json",
+    )
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "rule.all[1].trait"
+    assert "country" in answer.json()["errors"][0]["detail"]
+
+
+def test_a_rule_true_without_data_waits_for_its_author_to_say_so(world: World) -> None:
+    writing = client_of(world.author)
+    everybody = {"not": {"event": "Order Completed", "measure": "count", "op": ">=", "value": 1}}
+    writing.post(
+        "/v1/governance/segments", {"key": "idle", "name": "Idle", "content": {"rule": everybody}}, format="json"
+    )
+    at = "/v1/governance/segments/idle/versions/1"
+    refused = writing.post(f"{at}/submit")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "acknowledged")
+    content = {"rule": everybody, "acknowledged": ["true_without_data"]}
+    writing.patch(at, {"content": content}, format="json")
+    submitted = writing.post(f"{at}/submit").json()
+    assert submitted["evidence"]["warnings"][0]["code"] == "true_without_data"
+
+
+def test_a_key_cannot_approve(world: World, app: APIClient) -> None:
+    world.segment("germans")
+    refused = app.post("/v1/governance/segments/germans/versions/1/approve", {"comment": "me"}, format="json")
+    assert refused.json()["code"] == "person_required"
+
+
+def test_the_document_describes_it_without_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    from drf_spectacular.generators import SchemaGenerator
+
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    told = capsys.readouterr().err
+    assert "segments" not in told
+    assert "/v1/segments/{key}/members" in document["paths"]
+    assert "/v1/profiles/{type}:{value}/segments/{key}/why" in document["paths"]
+
+
+def test_reading_needs_no_profile_row_to_change(world: World, app: APIClient) -> None:
+    anna = world.person(country="DE")
+    world.publish("germans", GERMAN)
+    world.backfill()
+    before = Profile.objects.get(pk=anna).revision
+    why(app, anna, "germans")
+    assert Profile.objects.get(pk=anna).revision == before
