@@ -43,7 +43,7 @@ class Group(Struct):
 
     @property
     def last(self) -> int:
-        return max(line.number for line in (*self.lines[-1:], *self.unreadable))
+        return max([line.number for line in self.lines[-1:]] + [line.number for line in self.unreadable])
 
     @property
     def torn(self) -> bool:

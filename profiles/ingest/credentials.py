@@ -23,7 +23,7 @@ def in_headers(request: HttpRequest) -> str:
         except (binascii.Error, ValueError):
             raise BodyRefused(401, "invalid_authorization", "The Authorization header is not valid Basic.") from None
         return name
-    return request.META.get("HTTP_X_WRITE_KEY", "")
+    return str(request.META.get("HTTP_X_WRITE_KEY", ""))
 
 
 def in_body(request: HttpRequest, opened: OpenedBody) -> str:

@@ -214,7 +214,7 @@ def _check_fit(part: dict[str, Any], plain: bytes, *, at: str = "") -> None:
 def _id(value: str | int | None, field: str) -> str | None:
     if value is None:
         return None
-    if type(value) is int:
+    if isinstance(value, int):
         if not -NUMBER_LIMIT < value < NUMBER_LIMIT:
             raise EventRefused(RejectionCode.INVALID_NUMBER, field, f"{field} has more than 29 digits.")
         value = str(value)

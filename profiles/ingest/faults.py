@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from profiles.ingest.incoming import MAX_DEPTH, MAX_MESSAGE_ID, NUMBER_LIMIT, RejectionCode
@@ -24,7 +24,8 @@ def holds_unfit(container: dict[str, Any] | list[Any], depth: int) -> bool:
     """Tell whether numbers are too large or the nesting too deep; text has been checked by the decoder."""
     if depth > MAX_DEPTH:
         return True
-    for value in container.values() if type(container) is dict else container:
+    values: Iterable[Any] = container.values() if isinstance(container, dict) else container
+    for value in values:
         kind = type(value)
         if kind is str:
             continue

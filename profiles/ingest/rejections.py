@@ -107,7 +107,7 @@ def replay(*, rejected: RejectedEvent, by: User, now: datetime) -> None:
 
 
 def _sender(row: RejectedEvent) -> Sender:
-    sent = InboxRow.objects.filter(id=row.inbox_id).first()
+    sent = InboxRow.objects.filter(id=row.inbox_id or 0).first()
     if sent is None:
         return Sender(source=row.source.key, kind=SourceKind(row.source.kind))
     kind = SourceKind.BROWSER if sent.assurance == CLIENT else SourceKind.SERVER
