@@ -63,7 +63,8 @@ class PublicPart:
 
 
 def encode(part: PublicPart) -> bytes:
-    return rfc8785.dumps(_document(part))
+    encoded: bytes = rfc8785.dumps(_document(part))
+    return encoded
 
 
 def digest(encoded: bytes) -> bytes:

@@ -231,7 +231,12 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 def _rows(wanted: Wanted) -> Iterator[_Row]:
     """Page through the entries by their number: constant memory, no transaction open for as long as it takes."""
     after = -1
-    facts = {"start": wanted.start or _EPOCH, "end": wanted.end, "purpose": wanted.purpose, "limit": _AT_ONCE}
+    facts: dict[str, Any] = {
+        "start": wanted.start or _EPOCH,
+        "end": wanted.end,
+        "purpose": wanted.purpose,
+        "limit": _AT_ONCE,
+    }
     while True:
         with connection.cursor() as cursor:
             cursor.execute(_PAGE, {**facts, "after": after})

@@ -108,9 +108,9 @@ def lane_step(batch: LaneBatch) -> Mapping[int, datetime]:
     stale = {
         person for person, touch in batch.people.items() if Cause.MERGE in touch.causes or Cause.CONSENT in touch.causes
     }
-    if stale := projection.with_consent(stale):
-        projection.lock_people(stale, now=batch.now)
-        projection.refresh(profile_ids=stale, purposes=None, now=batch.now)
+    if known := projection.with_consent(stale):
+        projection.lock_people(known, now=batch.now)
+        projection.refresh(profile_ids=known, purposes=None, now=batch.now)
     return _expiries(batch)
 
 

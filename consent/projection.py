@@ -202,7 +202,7 @@ def _standing(state: ConsentState) -> Standing:
         assurance=Assurance(state.assurance),
         until=state.until,
     )
-    if state.assured_entry_id is None or state.assured_since is None:
+    if state.assured_entry_id is None or state.assured_since is None or state.assured_operation is None:
         return Standing(act=act, assured=None)
     assured = Act(
         purpose=state.purpose,
@@ -223,7 +223,7 @@ def _drop_all_but(people: Sequence[int], kept: Iterable[tuple[int, str]]) -> set
         cursor.execute(
             "DELETE FROM consent_state WHERE profile_id = ANY(%s) AND (profile_id, purpose) NOT IN"
             " (SELECT * FROM unnest(%s::bigint[], %s::text[])) RETURNING profile_id, purpose",
-            [people, [person for person, _ in pairs], [purpose for _, purpose in pairs]],
+            [list(people), [person for person, _ in pairs], [purpose for _, purpose in pairs]],
         )
         return set(cursor.fetchall())
 
@@ -235,5 +235,5 @@ def _touch(changed: Iterable[tuple[int, str]]) -> None:
         of_person[person].add(key_of(purpose))
     for person, keys in of_person.items():
         by_keys[frozenset(keys)].append(person)
-    for keys, people in by_keys.items():
-        lanes.touch(profile_ids=people, keys=sorted(keys), cause=Cause.CONSENT)
+    for shared, people in by_keys.items():
+        lanes.touch(profile_ids=people, keys=sorted(shared), cause=Cause.CONSENT)

@@ -20,6 +20,7 @@ _STATES = {
     Operation.WITHDRAW: "withdrawn",
     Operation.EXPIRE: "expired",
 }
+STATES = tuple(_STATES.values())
 _OPERATIONS = {state: operation for operation, state in _STATES.items()}
 
 

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from cdp.access import Actor
+from cdp.admin.pages import person_of
 from cdp.models import Job
 from cdp.role_admin import LargeTableAdmin
 from cdp.roles import Role, has_role
@@ -130,7 +131,8 @@ class EntryAdmin(LargeTableAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"may_export": self.has_export_permission(request), **(extra_context or {})}
-        return super().changelist_view(request, more)
+        response: HttpResponse = super().changelist_view(request, more)
+        return response
 
     def exports_view(self, request: HttpRequest) -> HttpResponse:
         """Ask for an export, and list those that were asked for."""
@@ -156,7 +158,7 @@ class EntryAdmin(LargeTableAdmin):
         job = exports.find(id)
         if job is None or not exports.is_ready(job):
             raise Http404
-        exports.record_download(job=job, by=Actor.person(request.user), now=timezone.now())
+        exports.record_download(job=job, by=Actor.person(person_of(request)), now=timezone.now())
         path = exports.path_of(job)
         return FileResponse(path.open("rb"), as_attachment=True, filename=path.name, content_type="application/zip")
 
@@ -165,7 +167,7 @@ class EntryAdmin(LargeTableAdmin):
         try:
             exports.request(
                 wanted=exports.Wanted(given["start"], given["end"] or now, given["purpose"]),
-                by=Actor.person(request.user),
+                by=Actor.person(person_of(request)),
                 now=now,
             )
         except exports.ExportRefused as error:

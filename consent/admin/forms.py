@@ -19,7 +19,7 @@ class _TermsForm(forms.Form):
     def __init__(self, *args: Any, initial: Mapping[str, Any] | None = None, **options: Any) -> None:
         spread = {**(initial or {})}
         content = spread.pop("content", None) or {}
-        super().__init__(*args, initial={**spread, **self.spread(content)}, **options)
+        super().__init__(*args, **{**options, "initial": {**spread, **self.spread(content)}})
 
     def spread(self, content: Mapping[str, Any]) -> dict[str, Any]:
         return dict(content)

@@ -4,15 +4,17 @@ from typing import Any
 
 from rest_framework import serializers
 
+from cdp.models.job import JobState
 from consent.decisions import Assurance, Operation
 from consent.intake import PROFILE_ID
 from consent.models import Channel
+from consent.section import STATES
 from profiles.models import IdentifierType
 
 IDENTIFIER_TYPES = (PROFILE_ID, *IdentifierType.values)
 
 
-class IdentifierSerializer(serializers.Serializer):
+class ConsentSubjectSerializer(serializers.Serializer):
     type = serializers.ChoiceField(choices=IDENTIFIER_TYPES)
     value = serializers.CharField(max_length=500)
 
@@ -25,7 +27,7 @@ class NoticeSerializer(serializers.Serializer):
 class StatementSerializer(serializers.Serializer):
     """A person's decision. `purpose` and `purposes` are the same; give one of them."""
 
-    identifier = IdentifierSerializer()
+    identifier = ConsentSubjectSerializer()
     operation = serializers.ChoiceField(choices=[Operation.GRANT, Operation.DENY, Operation.WITHDRAW])
     purpose = serializers.CharField(required=False, max_length=100)
     purposes = serializers.ListField(
@@ -67,7 +69,7 @@ class ReceiptSerializer(serializers.Serializer):
 
 
 class AssuredSerializer(serializers.Serializer):
-    state = serializers.ChoiceField(choices=["granted", "denied", "withdrawn", "expired"])
+    state = serializers.ChoiceField(choices=STATES)
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(allow_null=True)
     entry = serializers.CharField()
@@ -84,7 +86,7 @@ class HistoryEntrySerializer(serializers.Serializer):
     purposes = serializers.ListField(child=serializers.CharField())
     occurred_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     channel = serializers.ChoiceField(choices=Channel.choices)
     assurance = serializers.ChoiceField(choices=list(Assurance))
     notice = serializers.CharField(allow_null=True)
@@ -116,7 +118,7 @@ class WantedSerializer(serializers.Serializer):
 
 class ExportSerializer(serializers.Serializer):
     id = serializers.IntegerField(source="pk")
-    state = serializers.ChoiceField(choices=["queued", "running", "done", "failed"])
+    state = serializers.ChoiceField(choices=JobState.choices)
     done = serializers.IntegerField(help_text="Entries written so far.")
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)

@@ -198,7 +198,8 @@ def _teller(request: Request) -> Teller:
 
 
 def _actor(request: Request) -> Actor:
-    return Actor.key(request.user.facts) if isinstance(request.user, KeyUser) else Actor.person(request.user)
+    caller: Any = request.user
+    return Actor.key(caller.facts) if isinstance(caller, KeyUser) else Actor.person(caller)
 
 
 # The draft standard quotes the key; most clients do not.
