@@ -37,9 +37,14 @@ def moment(value: datetime) -> ir.TimestampScalar:
     return ibis.literal(value, type=MOMENT)
 
 
-def counted(*, matches: ir.BooleanColumn) -> ir.IntegerScalar:
-    """How many events match; 0 when none do."""
-    return matches.sum()
+def count(*, events: ir.Table, matches: ir.BooleanColumn) -> ir.IntegerScalar:
+    """How many events match; 0 when none do, NULL for a person without a row."""
+    return events.count(where=matches)
+
+
+def total(*, amounts: ir.DecimalColumn) -> ir.DecimalScalar:
+    """The exact sum of the known amounts; NULL when there is none, which every reader takes for 0."""
+    return amounts.sum()
 
 
 def newest(*, ts: ir.TimestampColumn, matches: ir.BooleanColumn) -> ir.TimestampScalar:

@@ -8,7 +8,7 @@ from operator import and_
 import ibis
 import ibis.expr.types as ir
 
-from profiles.facts.measures import Measure, in_period, moment, since
+from profiles.facts.measures import Measure, count, in_period, moment, newest, since, total
 from profiles.facts.relations import Relations
 from profiles.facts.values import ValueType, instant
 from segments.rules.conditions import measured, where
@@ -54,15 +54,15 @@ class EventStages:
     def timed(self, table: ir.Table, leaf: EventLeaf) -> tuple[Timed, ir.NumericColumn]:
         """A leaf's value and due, and the measure observed, from the row with the totals (all NULL = no events)."""
         whole = leaf.measure is Measure.COUNT
-        total = table[_total(self._numbers[leaf])].fill_null(0)
-        value = measured(total, leaf.test, whole=whole)
+        observed = table[_total(self._numbers[leaf])].fill_null(0)
+        value = measured(observed, leaf.test, whole=whole)
         turns = table[_SOONEST].fill_null(moment(NEVER))
         walk = self._walks.get(leaf)
         if walk is not None:
-            turning_point = self._turning_point(table, leaf, walk, total, value)
+            turning_point = self._turning_point(table, leaf, walk, observed, value)
             gone = turning_point + ibis.interval(seconds=walk.seconds)
             turns = ibis.least(turns, gone.fill_null(moment(NEVER)))
-        return Timed(value, turns), total
+        return Timed(value, turns), observed
 
     def _clocks(self) -> ir.Table:
         scope = self.tables.scope
@@ -103,23 +103,23 @@ class EventStages:
 
     def _walked(self, table: ir.Table) -> ir.Table:
         """Beside each event what the strictly newer of each series come to, right for the first of equal moments."""
-        newer = ibis.window(group_by=table.profile_id, order_by=table.ts.desc(), rows=(None, 0))
-        columns: dict[str, ir.Column] = {"first": (table.ts.lag().over(newer) != table.ts).fill_null(True)}
+        so_far = ibis.window(group_by=table.profile_id, order_by=table.ts.desc(), rows=(None, 0))
+        columns: dict[str, ir.Column] = {"first": (table.ts.lag().over(so_far) != table.ts).fill_null(True)}
         for series, number in self._series.items():
             if number not in self._ordered:
                 continue
             if series.measure is Measure.SUM:
                 own = table[_amount(number)].fill_null(0)
-                columns[_newer(number)] = own.sum().over(newer) - own
+                columns[_newer(number)] = own.sum().over(so_far) - own
             else:
                 own = table[_match(number)]
-                columns[_newer(number)] = table.count(where=own).over(newer) - own.fill_null(False).ifelse(1, 0)
+                columns[_newer(number)] = table.count(where=own).over(so_far) - own.fill_null(False).ifelse(1, 0)
         return table.mutate(**columns)
 
     def _turning_points(self, table: ir.Table, leaf: EventLeaf, walk: Walk) -> dict[str, ir.Scalar]:
         number = self._numbers[leaf]
         if walk.to_newest:
-            return {_newest(number): table.ts.max(where=table[_match(number)])}
+            return {_newest(number): newest(ts=table.ts, matches=table[_match(number)])}
         reached = table[_inside(walk.seconds)] & table.first
         newer = table[_newer(number)]
         if walk.rank is not None:
@@ -129,14 +129,14 @@ class EventStages:
         return {true_name: table.ts.min(where=reached & holds), false_name: table.ts.min(where=reached & ~holds)}
 
     def _turning_point(
-        self, table: ir.Table, leaf: EventLeaf, walk: Walk, total: ir.NumericColumn, value: ir.BooleanColumn
+        self, table: ir.Table, leaf: EventLeaf, walk: Walk, observed: ir.NumericColumn, value: ir.BooleanColumn
     ) -> ir.TimestampColumn:
         """The oldest event whose leaving changes the answer; NULL when there is none."""
         number = self._numbers[leaf]
         if walk.to_newest:
             return table[_newest(number)]
         if walk.rank is not None:
-            return (total >= walk.rank).ifelse(table[_rank(number, walk.rank)], ibis.null())
+            return (observed >= walk.rank).ifelse(table[_rank(number, walk.rank)], ibis.null())
         true_name, false_name = self._truth_names(leaf)
         return value.ifelse(table[false_name], table[true_name])
 
@@ -150,8 +150,8 @@ class EventStages:
 
 def _measured_total(table: ir.Table, series: EventLeaf, number: int) -> ir.NumericScalar:
     if series.measure is Measure.SUM:
-        return table[_amount(number)].sum()
-    return table.count(where=table[_match(number)])
+        return total(amounts=table[_amount(number)])
+    return count(events=table, matches=table[_match(number)])
 
 
 def _start(seconds: int) -> str:

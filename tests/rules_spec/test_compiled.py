@@ -119,3 +119,10 @@ def test_more_rules_than_a_row_can_hold_are_refused() -> None:
 )
 def test_a_rule_reads_as_english(rule: dict[str, Any], said: str) -> None:
     assert sentence(parse(rule)) == said
+
+
+def test_texts_compare_alike_whatever_the_databases_language() -> None:
+    """A server with another collation than C would order, and so decide, differently."""
+    condition = {"property": "category", "op": "<", "value": "m"}
+    sql = compiled(question(rule={"all": [GERMAN, VIEWED | {"where": condition}]})).sql
+    assert sql.count('COLLATE "C"') == sql.count("= 'string'") > 1
