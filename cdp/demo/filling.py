@@ -41,8 +41,9 @@ def send_history(door: Door, sample: Sample) -> int:
     repeated = events[:100]
     mistakes = histories.broken_events(seed=sample.seed, until=sample.until)
     total = len(events) + len(mistakes) + len(repeated)
-    with Progress(console=Console(file=sys.stderr), transient=True) as progress:
-        shown = progress.add_task("Sending events", total=total)
+    sys.stderr.write(f"Sending {total:,} events …\n")
+    with Progress(console=Console(file=sys.stderr), transient=True, disable=not sys.stderr.isatty()) as progress:
+        shown = progress.add_task("", total=total)
         for part in (events, mistakes, repeated):
             for count in send(door, in_batches(part)):
                 progress.advance(shown, count)

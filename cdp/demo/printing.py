@@ -24,5 +24,5 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {segment['name']:<24}{segment['size']:>9,}  {segment['sentence'] or 'waits for approval'}"
     yield f"One person: {report['person']['asked_as']} ({report['person']['id']})"
     for reason in report["reasons"]:
-        yield f"  is in {reason['segment']}: {reason['sentence']}"
+        yield f"  is in {reason['segment']} since {reason['stay']['entered_at']}: {reason['explanation']['sentence']}"
     yield f"Consent export: {export['lines']:,} entries, SHA-256 {export['sha256']}"

@@ -65,6 +65,7 @@ def product(wish: Wish) -> Iterator[Product]:
                 to_stderr(f"Ended what an earlier start had left behind: {', '.join(strays)}")
             variables = _environment(tree, wish)
             credentials = _prepare(variables, tree.folder.logs / "prepare.log")
+            to_stderr("Starting web, worker and beat …")
             for program in programs.product(host=wish.host, port=port):
                 tree.start(program, environment=variables)
             base_url = f"http://{_spoken(wish.host)}:{port}"

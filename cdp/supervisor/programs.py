@@ -38,7 +38,7 @@ def beat() -> Program:
         *(sys.executable, "-m", "celery", "--app", "cdp.celery", "beat", "--scheduler", "celery.beat:Scheduler"),
         *("--pidfile", "", "--loglevel", "WARNING"),
     )
-    return Program("beat", command, grace=5)
+    return Program("beat", command, grace=10)
 
 
 def product(*, host: str, port: int) -> tuple[Program, ...]:
