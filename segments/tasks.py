@@ -1,14 +1,22 @@
 """Due work of the segments: loss or repetition of a task costs a second at most."""
 
+import time
+
 from celery import shared_task
 from django.utils import timezone
 
-from segments import backfill, publishing
+from segments import backfill, doorbell, publishing
+
+#: A backfill of millions takes minutes: between shares the worker looks at what events left.
+SHARE_SECONDS = 2.0
 
 
 @shared_task(name="segments.backfill")
 def run_backfill() -> None:
-    """Publish again what the catalogue changed, then walk everybody for every epoch that is not ready."""
+    """Publish again what the catalogue changed, then walk on for the epochs that are not ready."""
+    started = time.monotonic()
     publishing.republish(now=timezone.now())
     while backfill.advance(now=timezone.now()):
-        pass
+        if time.monotonic() - started > SHARE_SECONDS:
+            doorbell.ring()
+            return
