@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from django.urls import reverse_lazy
+
 from cdp import env
 from cdp.driver import choose_psycopg2
 from cdp.secret import read_or_create
@@ -275,6 +277,22 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "cdp.dashboard.dashboard",
     "STYLES": [f"/{STATIC_URL.strip('/')}/cdp/admin.css"],
     "SCRIPTS": [f"/{STATIC_URL.strip('/')}/cdp/admin.js"],
+    "TABS": [
+        {
+            "models": ["profiles.eventdefinition", "profiles.propertydefinition"],
+            "items": [
+                {"title": "Events", "link": reverse_lazy("admin:profiles_eventdefinition_changelist")},
+                {"title": "Properties", "link": reverse_lazy("admin:profiles_propertydefinition_changelist")},
+            ],
+        },
+        {
+            "models": ["segments.segment", "segments.membership"],
+            "items": [
+                {"title": "Segments", "link": reverse_lazy("admin:segments_segment_changelist")},
+                {"title": "Memberships", "link": reverse_lazy("admin:segments_membership_changelist")},
+            ],
+        },
+    ],
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "cdp.navigation.sidebar"},
     "COLORS": {
         "primary": {

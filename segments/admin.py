@@ -9,7 +9,7 @@ from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -82,8 +82,11 @@ class SegmentAdmin(GovernedAdmin):
         return format_html('<span class="cdp-chip cdp-chip-{}">{}</span>', _CHIPS.get(status, "accent"), status)
 
     @display(description="people", ordering="size")
-    def shown_size(self, segment: Any) -> int:
-        return int(segment.size)
+    def shown_size(self, segment: Any) -> SafeString:
+        address = reverse("admin:segments_membership_changelist")
+        return format_html(
+            '<a class="cdp-link" href="{}?segment__id__exact={}">{}</a>', address, segment.pk, segment.size
+        )
 
     def sections(self, version: Any) -> Sequence[Section]:
         said = Section("In words", format_html("<p>{}</p>", sentence(rule_of(version.content))))
@@ -100,15 +103,27 @@ class SegmentAdmin(GovernedAdmin):
 class MembershipAdmin(LargeTableAdmin):
     """Who is in which segment, and since when."""
 
-    list_display = ("person", "segment", "standing_version", "entered_at", "cause", "left_at", "left_cause")
+    list_display = ("person", "segment", "standing_version", "entered", "cause", "left", "left_cause")
     list_filter = ("segment",)
     list_select_related = ("segment", "standing_version")
+    list_display_links = None
+    empty_title = "Nobody is in a segment"
+    empty_text = "Stays appear when a rule goes live: each with its version, its cause and the evidence of that moment."
     ordering = ("-id",)
     sortable_by = ()
 
     @display(description="person")
-    def person(self, membership: Membership) -> str:
-        return to_public(membership.profile_id)
+    def person(self, membership: Membership) -> SafeString:
+        address = reverse("admin:profiles_profile_change", args=[membership.profile_id])
+        return format_html('<a class="cdp-link cdp-mono" href="{}">{}</a>', address, to_public(membership.profile_id))
+
+    @display(description="entered (UTC)")
+    def entered(self, membership: Membership) -> str:
+        return exact(membership.entered_at)
+
+    @display(description="left (UTC)")
+    def left(self, membership: Membership) -> str:
+        return exact(membership.left_at)
 
 
 def _counts(seen: Any) -> SafeString:

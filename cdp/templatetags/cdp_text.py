@@ -32,6 +32,12 @@ def exact(moment: datetime | None) -> str | SafeString:
 
 
 @register.filter
+def stated(text: str) -> str | SafeString:
+    """Write a moment that a document states as text (ISO 8601)."""
+    return exact(datetime.fromisoformat(text)) if text else "–"
+
+
+@register.filter
 def clock(moment: datetime) -> SafeString:
     """Write the time of day, for lists that name the day above."""
     return _time(moment, f"{moment:%H:%M:%S}")

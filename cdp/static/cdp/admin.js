@@ -21,6 +21,11 @@
       event.target.click();
     }
   });
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    const close = document.querySelector('#nav-sidebar [aria-label="Close the navigation"]');
+    if (close && close.offsetParent && document.getElementById("nav-sidebar").getBoundingClientRect().width) close.click();
+  });
   document.addEventListener("DOMContentLoaded", function () { mend(document); });
   document.addEventListener("htmx:load", function (event) { if (event.target.querySelectorAll) mend(event.target); });
 
