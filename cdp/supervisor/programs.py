@@ -35,7 +35,7 @@ def worker() -> Program:
 def beat() -> Program:
     """The plain scheduler keeps nothing on disk: every due time lives in PostgreSQL, so there is nothing to recover."""
     command = (
-        *(sys.executable, "-m", "celery", "--app", "cdp.celery", "beat", "--scheduler", "celery.beat:Scheduler"),
+        *(sys.executable, "-m", "celery", "--app", "cdp.beat", "beat", "--scheduler", "celery.beat:Scheduler"),
         *("--pidfile", "", "--loglevel", "WARNING"),
     )
     return Program("beat", command, grace=10)
