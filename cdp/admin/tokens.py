@@ -52,7 +52,8 @@ class PersonTokenAdmin(RoleAdmin):
     empty_text = "A token lets your own scripts use the REST API as you."
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PersonToken]:
-        return super().get_queryset(request).filter(user=person_of(request))
+        tokens: QuerySet[PersonToken] = super().get_queryset(request)
+        return tokens.filter(user=person_of(request))
 
     def get_urls(self) -> list[URLPattern]:
         revoke = self.admin_site.admin_view(self.revoke_view)

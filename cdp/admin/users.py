@@ -121,7 +121,8 @@ class RoleListAdmin(RoleAdmin):
     ordering = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        return super().get_queryset(request).annotate(held_by=Count("user"))
+        groups: QuerySet[Group] = super().get_queryset(request)
+        return groups.annotate(held_by=Count("user"))
 
     @display(description="may")
     def meaning(self, group: Group) -> str:

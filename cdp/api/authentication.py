@@ -80,7 +80,7 @@ def signed_in_fully(request: HttpRequest) -> bool:
     return bool(user.is_authenticated and (not settings.CDP_REQUIRE_OTP or user.is_verified()))
 
 
-def shown_token(request: Request | HttpRequest) -> str | None:
+def shown_token(request: Any) -> str | None:
     """Return what the Authorization header carries, None when it carries nothing that could be ours."""
     scheme, _, value = get_authorization_header(request).partition(b" ")
     match scheme.lower():

@@ -21,10 +21,10 @@ class ProblemSchema(serializers.Serializer):
     detail = serializers.CharField()
     code = serializers.CharField()
     message = serializers.CharField()
-    errors = FieldErrorSchema(many=True)
+    errors = FieldErrorSchema(many=True)  # type: ignore[assignment]
 
 
-def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+def problems(*statuses: int) -> dict[Any, Any]:
     """Name the statuses an operation answers with a problem, for `extend_schema(responses=…)`."""
     return {(status, "application/problem+json"): OpenApiResponse(ProblemSchema) for status in statuses}
 

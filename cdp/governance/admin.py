@@ -80,7 +80,7 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
     list_select_related = ("owner", "live_version")
     fields = ("key", "name", "description", "owner")
     ordering = ("name",)
-    change_form_outer_after_template = "admin/governance/head_versions.html"
+    change_form_outer_before_template = "admin/governance/head_versions.html"
     history_list_display = ()
     empty_title = "Nothing here yet"
     empty_text = "An author adds the first one; a second person approves it."
@@ -113,9 +113,10 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
     def governed(self) -> Governed:
         return governed_of(self.model)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+    def get_queryset(self, request: HttpRequest) -> Any:
         waiting = self.governed.version._default_manager.filter(head=OuterRef("pk"), state=State.REVIEW)
-        return super().get_queryset(request).annotate(waiting_number=Subquery(waiting.values("number")[:1]))
+        heads: QuerySet[Any] = super().get_queryset(request)
+        return heads.annotate(waiting_number=Subquery(waiting.values("number")[:1]))
 
     @display(description="live")
     def shown_live(self, head: Any) -> SafeString:
@@ -397,7 +398,7 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
             raise Http404
         return version
 
-    def _versions(self, head: Any) -> QuerySet[Any]:
+    def _versions(self, head: Any) -> Any:
         decisions = self.governed.decision._default_manager.select_related("decided_by").order_by("pk")
         return (
             self.governed.version._default_manager.filter(head=head)

@@ -7,8 +7,8 @@ An app writes `class SegmentGovernance(GovernedViewSet): governed = SEGMENTS` an
 from typing import Any, ClassVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Prefetch, QuerySet
-from django.http import Http404, HttpResponse
+from django.db.models import Prefetch
+from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -149,14 +149,13 @@ class GovernedViewSet(GenericViewSet):
     pagination_class = None
     filter_backends: tuple[Any, ...] = ()
 
-    def get_queryset(self) -> QuerySet[Any]:
+    def get_queryset(self) -> Any:
         return self.governed.head._default_manager.select_related("owner", "live_version").order_by("key")
 
-    def handle_exception(self, error: Exception) -> HttpResponse:
+    def handle_exception(self, error: Exception) -> Any:
         if isinstance(error, GovernanceError):
             error = as_problem(error)
-        response: HttpResponse = super().handle_exception(error)
-        return response
+        return super().handle_exception(error)
 
     @extend_schema(responses={200: HeadSerializer(many=True), **problems(401, 403)})
     def list(self, request: Request) -> Response:
@@ -318,7 +317,7 @@ class GovernedViewSet(GenericViewSet):
             raise Http404
         return found
 
-    def _versions(self) -> QuerySet[Any]:
+    def _versions(self) -> Any:
         decisions = self.governed.decision._default_manager.select_related("decided_by").order_by("pk")
         return (
             self.governed.version._default_manager.select_related("head", "created_by", "submitted_by")

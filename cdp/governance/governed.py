@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from django.utils.module_loading import import_string
 
-from cdp.governance.models import GovernedDecision, GovernedHead, GovernedVersion
+from cdp.governance.models import GovernedHead
 
 
 class Validate(Protocol):
@@ -44,9 +44,10 @@ class Governed:
     `on_retired(head, now=)` runs after the live version was retired.
     """
 
-    head: type[GovernedHead]
-    version: type[GovernedVersion]
-    decision: type[GovernedDecision]
+    # The concrete models; the foreign keys between them are theirs, so no abstract type could name them.
+    head: Any
+    version: Any
+    decision: Any
     validate: Validate
     on_submit: OnSubmit = _no_evidence
     on_live: OnLive = _nothing

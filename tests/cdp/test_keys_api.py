@@ -2,6 +2,8 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 from django_otp.oath import TOTP
+from drf_spectacular.drainage import GENERATOR_STATS
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from cdp import api_keys
@@ -121,3 +123,12 @@ def test_an_address_that_does_not_exist_is_a_problem():
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
     assert answer.json()["code"] == "not_found"
+
+
+def test_the_description_of_these_addresses_raises_no_warning():
+    GENERATOR_STATS.reset()
+    document = SchemaGenerator(urlconf="tests.cdp.urls").get_schema(request=None, public=True)
+
+    assert (dict(GENERATOR_STATS._warn_cache), dict(GENERATOR_STATS._error_cache)) == ({}, {})
+    assert "/v1/notes/{key}/versions/{number}/approve" in document["paths"]
+    assert document["components"]["securitySchemes"].keys() == {"apiKey", "personToken", "session"}
