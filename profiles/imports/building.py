@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,6 +11,8 @@ from zoneinfo import ZoneInfo
 from profiles.imports.mapping import As, Column, Condition, Constant, Event, Mapping, Op, Rows, Sum, Time, Value
 from profiles.imports.reading import Group, Line
 from profiles.ingest.incoming import MAX_MESSAGE_ID
+
+_MOST_DIGITS = 40
 
 
 class LineRefused(Exception):
@@ -120,13 +123,20 @@ def _cell(column: Column, line: Line) -> Any:
 
 
 def _number(line: Line, column: str) -> Decimal:
-    try:
-        number = Decimal(line.cells[column])
-    except InvalidOperation:
-        raise LineRefused(line, column, "is not a number") from None
-    if not number.is_finite() or abs(number.adjusted()) > 100:  # an exponent of a million is one int() away from a hang
-        raise LineRefused(line, column, "is not a finite number")
+    number = _decimal(line.cells[column])
+    if number is None:
+        raise LineRefused(line, column, "is not a number")
     return number
+
+
+@lru_cache(maxsize=65_536)  # quantities and prices repeat: reading each once is most of what an import takes
+def _decimal(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    # An exponent of a million would be one multiplication away from filling the memory.
+    return number if number.is_finite() and abs(number.adjusted()) <= _MOST_DIGITS else None
 
 
 def _meets(line: Line, condition: Condition) -> bool:
