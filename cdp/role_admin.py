@@ -54,7 +54,6 @@ class LargeTableAdmin(RoleAdmin):
     show_full_result_count = False
     list_per_page = 50
     actions = None
-    list_fullwidth = True
 
     def changeform_view(
         self,

@@ -24,6 +24,7 @@ from cdp.role_admin import LargeTableAdmin
 from cdp.templatetags.cdp_text import exact
 from segments import publishing, queries
 from segments.content import rule_of
+from segments.forms import RuleForm
 from segments.models import Membership, RuleEpoch, Segment
 from segments.queries import Status
 from segments.reasons import why
@@ -36,6 +37,8 @@ _CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.BROKEN: "b
 class SegmentAdmin(GovernedAdmin):
     """Segments with their size and how far they have come."""
 
+    content_form = RuleForm
+    content_template = "segments/rule.html"
     list_display = ("name", "key", "shown_status", "shown_size", "shown_live", "shown_waiting", "owner")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
@@ -103,7 +106,7 @@ class SegmentAdmin(GovernedAdmin):
 class MembershipAdmin(LargeTableAdmin):
     """Who is in which segment, and since when."""
 
-    list_display = ("person", "segment", "standing_version", "entered", "cause", "left", "left_cause")
+    list_display = ("person", "segment", "under", "entered", "cause", "left", "left_cause")
     list_filter = ("segment",)
     list_select_related = ("segment", "standing_version")
     list_display_links = None
@@ -116,6 +119,10 @@ class MembershipAdmin(LargeTableAdmin):
     def person(self, membership: Membership) -> SafeString:
         address = reverse("admin:profiles_profile_change", args=[membership.profile_id])
         return format_html('<a class="cdp-link cdp-mono" href="{}">{}</a>', address, to_public(membership.profile_id))
+
+    @display(description="version")
+    def under(self, membership: Membership) -> str:
+        return str(membership.standing_version)
 
     @display(description="entered (UTC)")
     def entered(self, membership: Membership) -> str:
