@@ -54,9 +54,9 @@ SELECT id FROM lane WHERE EXISTS (SELECT FROM touched WHERE touched.lane = lane.
 """
 # What an application waits for goes before what a publication or a new threshold touches in bulk.
 _TAKE_TOUCHES = """
-DELETE FROM touched WHERE id IN (
-    SELECT id FROM touched WHERE lane = ANY(%s)
-     ORDER BY cause IN ('backfill', 'version', 'threshold'), id LIMIT %s FOR UPDATE SKIP LOCKED)
+DELETE FROM touched WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM touched WHERE lane = ANY(%s)
+     ORDER BY cause IN ('backfill', 'version', 'threshold'), id LIMIT %s))
 RETURNING profile_id, keys, cause
 """
 _TAKE_TOUCHES_OF_ONE = """
@@ -158,8 +158,9 @@ def _evaluate(cursor: Any, touches: Sequence[tuple[int, Sequence[str], str]]) ->
         return
     _look_at_everything_when_due(cursor, keys, causes, people, now=now)
     everything = [profile for profile in people if EVERYTHING in keys[profile]]
+    traits_of = {key: key.removeprefix(_TRAIT) for key in set().union(*keys.values()) if key.startswith(_TRAIT)}
     named = {
-        profile: {key.removeprefix(_TRAIT) for key in keys[profile] if key.startswith(_TRAIT)}
+        profile: {traits_of[key] for key in traits_of.keys() & keys[profile]}
         for profile in people
         if EVERYTHING not in keys[profile]
     }

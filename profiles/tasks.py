@@ -9,7 +9,7 @@ from profiles.ingest import doorbell, leases, pipeline
 
 SHARE_SECONDS = 2.0
 #: How long events may be stored one claim after the other before the people they touched are looked at.
-LANES_WAIT_SECONDS = 0.25
+LANES_WAIT_SECONDS = 1.0
 
 
 @shared_task(name="profiles.drain")

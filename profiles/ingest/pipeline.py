@@ -264,7 +264,7 @@ def _propose(drafts: Sequence[_Draft], *, now: datetime) -> None:
         if event.kind is Kind.IDENTIFY:
             traits.setdefault(tuple(event.traits), event.traits)
         elif event.kind is not Kind.ALIAS:
-            kinds[event.name] = event.kind.value
+            kinds[event.name] = int(event.kind)
             shapes.setdefault((event.name, *event.properties), event.properties)
     catalogue.learn_events(kinds, [(str(shape[0]), example) for shape, example in shapes.items()], now=now)
     catalogue.learn_traits(traits.values(), now=now)
@@ -378,7 +378,7 @@ def _resolved(position: int, draft: _Draft, row: LeasedRow) -> ResolvedEvent:
         draft.event_id,
         draft.origin_id,
         draft.profile_id,
-        event.kind.value,
+        int(event.kind),
         event.name,
         event.ts,
         event.received_at,
@@ -408,7 +408,7 @@ def _copy_events(cursor: Any, work: _Work, *, now: datetime) -> None:
         event = draft.event
         original, sent = event.original_at, event.sent_at
         lines.append(
-            f"{draft.profile_id % 1024}\t{event.kind.value}\t{event.clock_flag.value}\t{'t' if draft.gap else 'f'}\t"
+            f"{draft.profile_id % 1024}\t{event.kind:d}\t{event.clock_flag:d}\t{'t' if draft.gap else 'f'}\t"
             f"{sources[draft.row]}\t{draft.origin_id}\t{draft.event_id}\t{event.ts.isoformat()}\t{received[draft.row]}"
             f"\t{applied}\t{original.isoformat() if original else _NULL}\t{sent.isoformat() if sent else _NULL}\t"
             f"{field(event.name)}\t{field(event.message_id)}\t{_amount(event.properties)}\t"
