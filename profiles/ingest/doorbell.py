@@ -6,7 +6,6 @@ of a burst is never left waiting for the sweep; and after a failure it leaves Re
 """
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -22,25 +21,25 @@ _EXPIRES_SECONDS = 5
 
 
 class Bell:
-    """One flag and one thread, started by the first ring in a process: threads do not survive a fork."""
+    """One flag and one thread, which the first ring in a process starts: threads do not survive a fork."""
 
     def __init__(self, strike: Callable[[], None]) -> None:
         self._strike = strike
         self._wanted = threading.Event()
         self._starting = threading.Lock()
-        self._process: int | None = None
+        self._thread: threading.Thread | None = None
 
     def ring(self) -> None:
         """Have a worker woken soon. Never fails and never waits."""
-        if self._process != os.getpid():
-            self._start()
         self._wanted.set()
+        if self._thread is None or not self._thread.is_alive():
+            self._start()
 
     def _start(self) -> None:
         with self._starting:
-            if self._process != os.getpid():
-                self._process = os.getpid()
-                threading.Thread(target=self._keep_ringing, name="doorbell", daemon=True).start()
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._keep_ringing, name="doorbell", daemon=True)
+                self._thread.start()
 
     def _keep_ringing(self) -> None:
         while True:
