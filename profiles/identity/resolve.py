@@ -78,11 +78,16 @@ def find(names: Iterable[Name]) -> dict[Name, int]:
     """Return the origin of every name that is known."""
     found = {name: _remembered[name] for name in names if name in _remembered}
     asked = _look_up(name for name in names if name not in found)
-    if not connection.in_atomic_block:
-        if len(_remembered) > _MOST_REMEMBERED:
-            forget()
-        _remembered.update(asked)
+    _remember(asked)
     return found | asked
+
+
+def _remember(found: Mapping[Name, int]) -> None:
+    if connection.in_atomic_block:
+        return  # what is not committed may never have been
+    if len(_remembered) > _MOST_REMEMBERED:
+        forget()
+    _remembered.update(found)
 
 
 def _look_up(names: Iterable[Name]) -> dict[Name, int]:
@@ -112,9 +117,15 @@ def unknown_pairs(pairs: Mapping[tuple[int, int], First]) -> set[tuple[int, int]
         return set(cursor.fetchall())
 
 
-@transaction.atomic
-def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> None:
-    """Record new names and pairs of names, and regroup the people they concern."""
+def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> dict[Name, int]:
+    """Record new names and pairs of names, regroup the people they concern, and return the names' origins."""
+    with transaction.atomic():
+        origin_of = _learn(names, together)
+    _remember(origin_of)
+    return origin_of
+
+
+def _learn(names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> dict[Name, int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cdp identity'))")
         cursor.execute("SELECT clock_timestamp()")  # a statement after the lock: nobody else's row is later
@@ -128,6 +139,7 @@ def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], F
             types = {origin: name[0] for name, origin in fresh.items()}
             born_by = {origin_of[name]: first for name, first in names.items() if name in fresh}
             _regroup(cursor, affected, types, changed, born_by, now=now)
+    return origin_of
 
 
 def _create_identifiers(cursor: Any, names: Mapping[Name, First], *, now: datetime) -> dict[Name, int]:

@@ -292,8 +292,9 @@ def _resolve(drafts: Sequence[_Draft]) -> dict[Name, int]:
     unknown = names.keys() - origin_of.keys()
     if fresh or unknown:
         wanted = unknown.union(*fresh)
-        resolve.learn(names={name: names[name] for name in wanted}, together={pair: together[pair] for pair in fresh})
-        origin_of |= resolve.find(unknown)
+        origin_of |= resolve.learn(
+            names={name: names[name] for name in wanted}, together={pair: together[pair] for pair in fresh}
+        )
     return origin_of
 
 
