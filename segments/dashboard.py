@@ -19,7 +19,7 @@ def live(request: HttpRequest, now: datetime, /) -> Panel | None:
     if not may_see(request, Segment):
         return None
     counts = Segment.objects.aggregate(
-        live=Count("id", filter=Q(live_version__isnull=False)),
+        live=Count("id", filter=Q(live_version__isnull=False), distinct=True),
         waiting=Count("id", filter=Q(versions__state="review"), distinct=True),
     )
     waiting = f"{counts['waiting']} waiting for approval" if counts["waiting"] else "none waiting for approval"
