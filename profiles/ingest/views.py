@@ -4,7 +4,6 @@ import logging
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
-from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from msgspec.json import encode
@@ -34,7 +33,7 @@ def take(request: HttpRequest, route: str) -> HttpResponse:
         answer = _answer(request, ROUTES.get(route, route))
     except BodyRefused as refused:
         answer = _error(refused.status, refused.code, refused.message)
-    except UnreadablePostError:
+    except OSError:
         answer = _error(400, "body_cut_short", "The connection ended before the body did.")
     except (OperationalError, InterfaceError) as error:
         log.warning("an ingest request was turned away: %s", type(error).__name__)
@@ -72,11 +71,15 @@ def _take(request: HttpRequest, route: str) -> None:
 
 
 def _read(request: HttpRequest) -> bytes:
-    if int(request.META.get("CONTENT_LENGTH") or 0) <= MAX_BODY_BYTES:
-        return request.read()
+    # Django takes a body of unstated length for an empty one; the server below it knows where a chunked one ends.
+    chunked = request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+    stream = request.META["wsgi.input"] if chunked else request
+    body = bytes(stream.read(MAX_BODY_BYTES + 1))
+    if len(body) <= MAX_BODY_BYTES:
+        return body
     # Read on to the end: a server that answers and closes in mid-upload is seen as broken, and its answer as none.
     drained = 0
-    while drained < _MOST_DRAINED and (chunk := request.read(256 * 1024)):
+    while drained < _MOST_DRAINED and (chunk := stream.read(256 * 1024)):
         drained += len(chunk)
     raise too_large()
 

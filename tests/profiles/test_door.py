@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import io
 import json
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from cdp import api_keys
 from cdp.models import KeyKind, Scope
 from profiles.ingest import accounting, inbox, views
+from profiles.ingest.incoming import MAX_BODY_BYTES
 from profiles.models import InboxRow, Source
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +179,27 @@ def test_other_methods_and_other_addresses_are_answered_in_json(server_key: str)
     unknown = send(BATCH, path="/v1/purchase", key=server_key)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
     assert unknown.json()["message"]
+
+
+@pytest.mark.parametrize(("padding", "status"), [(b"", 200), (b" " * MAX_BODY_BYTES, 413)])
+def test_a_body_of_unstated_length_is_read_to_its_end(server_key: str, padding: bytes, status: int) -> None:
+    stream = io.BytesIO(json.dumps(BATCH).encode() + padding)
+    chunked = {"wsgi.input": stream, "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = Client().generic("POST", "/v1/batch", headers={"X-Write-Key": server_key}, **chunked)
+
+    assert answer.status_code == status
+    assert stream.read() == b""
+
+
+def test_a_connection_that_ends_in_mid_body_is_400(server_key: str) -> None:
+    class Broken(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise OSError("reset")
+
+    chunked = {"wsgi.input": Broken(), "CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    answer = Client().generic("POST", "/v1/batch", headers={"X-Write-Key": server_key}, **chunked)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "body_cut_short")
 
 
 def test_a_database_that_is_away_is_503_with_retry_after(server_key: str) -> None:
