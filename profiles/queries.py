@@ -16,23 +16,12 @@ from profiles.models import IdentifierType
 
 PROFILE_ID = "id"
 
-# One statement from the name to everything a read tells. `is_due` is the database's word, on its own clock.
+# One statement from the name to everything a read tells. Whether it is due is the database's word, on its own clock.
 _CARD = """
-SELECT profile.id, profile.merged_into, profile.traits::text, profile.first_seen_at, profile.last_seen_at,
-       profile.event_count, profile.evaluated_at, sections.names, sections.bodies, {asked},
-       coalesce(due.due_at <= clock_timestamp(), false) OR coalesce(sections.until <= clock_timestamp(), false)
-  FROM {found}
-  JOIN profile ON profile.id = origin.root_id
-  LEFT JOIN due ON due.profile_id = profile.id
- CROSS JOIN LATERAL (
-       SELECT array_agg(section) AS names, array_agg(body::text) AS bodies, min(until) AS until
-         FROM card WHERE card.profile_id = profile.id) AS sections
+SELECT card.profile_id, traits, card.first_seen_at, last_seen_at, event_count, evaluated_at, sections, bodies, is_due
 """
-_BY_IDENTIFIER = _CARD.format(
-    asked="NULL::bigint",
-    found="(SELECT origin_id AS id FROM identifier WHERE type = %s AND hash = %s) AS named JOIN origin USING (id)",
-)
-_BY_ID = _CARD.format(asked="origin.id", found="(SELECT * FROM origin WHERE id = %s) AS origin")
+_BY_IDENTIFIER = f"{_CARD} FROM identifier CROSS JOIN LATERAL cdp_card(origin_id) AS card WHERE type = %s AND hash = %s"
+_BY_ID = f"{_CARD} FROM cdp_card(%s) AS card"
 
 
 class Sections(Mapping[str, Any]):
@@ -86,9 +75,9 @@ def find_card(*, type: str, value: str, using: str = "default") -> PersonCard | 
         row = cursor.fetchone()
     if row is None:
         return None
-    root, _, traits, first, last, events, evaluated, names, bodies, asked_id, is_due = row
+    root, traits, first, last, events, evaluated, names, bodies, is_due = row
     sections = Sections(dict(zip(names or (), bodies or (), strict=True)))
-    merged = root if asked_id is not None and asked_id != root else None
+    merged = root if type == PROFILE_ID and asked != [root] else None
     return PersonCard(root, merged, traits, first, last, events, evaluated, sections, is_due)
 
 

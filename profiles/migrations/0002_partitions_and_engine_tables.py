@@ -132,7 +132,30 @@ ALTER TABLE rejected_event ALTER received_at SET DEFAULT clock_timestamp();
 INSERT INTO lane SELECT generate_series(0, 1023);
 """
 
+# Everything a read tells, in one statement. A function, because planning these joins takes longer than running them and
+# PostgreSQL keeps a function's plans for as long as the connection lives, also behind a pooler.
+CARD = """
+CREATE FUNCTION cdp_card(asked bigint)
+RETURNS TABLE (profile_id bigint, traits text, first_seen_at timestamptz, last_seen_at timestamptz, event_count bigint,
+               evaluated_at timestamptz, sections text[], bodies text[], is_due boolean)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY
+    SELECT profile.id, profile.traits::text, profile.first_seen_at, profile.last_seen_at, profile.event_count,
+           profile.evaluated_at, told.sections, told.bodies,
+           coalesce(due.due_at <= clock_timestamp(), false) OR coalesce(told.until <= clock_timestamp(), false)
+      FROM origin
+      JOIN profile ON profile.id = origin.root_id
+      LEFT JOIN due ON due.profile_id = profile.id
+     CROSS JOIN LATERAL (
+           SELECT array_agg(card.section) AS sections, array_agg(card.body::text) AS bodies, min(card.until) AS until
+             FROM card WHERE card.profile_id = profile.id) AS told
+     WHERE origin.id = asked;
+END $$;
+"""
+
 UNDO = """
+DROP FUNCTION cdp_card(bigint);
 DROP FUNCTION cdp_ensure_event_month(date);
 DROP TABLE events;
 DROP TABLE event_key;
@@ -146,7 +169,7 @@ class Migration(migrations.Migration):
     dependencies = [("profiles", "0001_initial")]
 
     operations = [
-        migrations.RunSQL(INBOX + EVENT_KEY + EVENTS + STORAGE, UNDO),
+        migrations.RunSQL(INBOX + EVENT_KEY + EVENTS + STORAGE + CARD, UNDO),
         AppendOnly("trait_value"),
         AppendOnly("merge"),
     ]
