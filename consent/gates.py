@@ -108,9 +108,8 @@ def lane_step(batch: LaneBatch) -> Mapping[int, datetime]:
     stale = {
         person for person, touch in batch.people.items() if Cause.MERGE in touch.causes or Cause.CONSENT in touch.causes
     }
-    if known := projection.with_consent(stale):
-        projection.lock_people(known, now=batch.now)
-        projection.refresh(profile_ids=known, purposes=None, now=batch.now)
+    if stale:
+        projection.settle(profile_ids=stale, now=batch.now)
     return _expiries(batch)
 
 
@@ -128,7 +127,4 @@ def _expiries(batch: LaneBatch) -> dict[int, datetime]:
 
 def merge_step(merge: Merge) -> None:
     """Compute where the winner stands from the entries of everybody who is now them; the loser stands nowhere."""
-    people = projection.with_consent([merge.winner_id, merge.loser_id])
-    if people:
-        projection.lock_people([merge.winner_id, merge.loser_id], now=merge.now)
-        projection.refresh(profile_ids=[merge.winner_id, merge.loser_id], purposes=None, now=merge.now)
+    projection.settle(profile_ids=[merge.winner_id, merge.loser_id], now=merge.now)

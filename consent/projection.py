@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from consent import evidence, section
 from consent.decisions import NOWHERE, Act, Assurance, Operation, Standing, stand
@@ -27,15 +27,20 @@ Standings = Mapping[int, Mapping[str, Standing]]
 def lock_people(origin_ids: Iterable[int], *, now: datetime) -> tuple[dict[int, evidence.Subject], dict[int, int]]:
     """Lock everybody whom the origins belong to; return the origins' keys, and origin -> person.
 
-    A merge may commit while we wait for its lock, so who an origin belongs to is read again under the lock.
+    A merge may commit while we wait for its lock, so who an origin belongs to is read again under the lock. If somebody
+    else has to be locked then, everything is let go and locked anew: taken one after the other, two writers who meet
+    half-way would wait for each other.
     """
     wanted = set(origin_ids)
     roots = roots_of(wanted)
-    subjects: dict[int, evidence.Subject] = {}
-    while missing := (wanted | set(roots.values())) - subjects.keys():
-        subjects |= evidence.lock(missing, now=now)
+    while True:
+        before = transaction.savepoint()
+        subjects = evidence.lock(wanted | set(roots.values()), now=now)
         roots = roots_of(wanted)
-    return subjects, roots
+        if subjects.keys() >= set(roots.values()):
+            transaction.savepoint_commit(before)
+            return subjects, roots
+        transaction.savepoint_rollback(before)
 
 
 def roots_of(origin_ids: Iterable[int]) -> dict[int, int]:
@@ -107,16 +112,25 @@ def write_expired_cards(profile_ids: Iterable[int], *, now: datetime) -> None:
     write_cards(passed.values_list("profile_id", flat=True), now=now)
 
 
-def with_consent(profile_ids: Iterable[int]) -> frozenset[int]:
-    """Return which of the people ever said anything, under any of their origins."""
-    people = list(profile_ids)
+_WITH_CONSENT = """
+SELECT o.root_id FROM origin o JOIN consent_subject_key k ON k.origin_id = o.id WHERE o.root_id = ANY (%(people)s)
+ UNION
+SELECT s.profile_id FROM consent_state s JOIN origin o ON o.id = s.profile_id
+ WHERE o.root_id = ANY (%(people)s) OR s.profile_id = ANY (%(people)s)
+"""
+
+
+def settle(*, profile_ids: Iterable[int], now: datetime) -> None:
+    """Lock and compute everything about people whose origins changed hands, and about those they were before.
+
+    People who never said anything, under any of their origins, cost one look and leave no trace.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT o.root_id FROM origin o JOIN consent_subject_key k ON k.origin_id = o.id"
-            " WHERE o.root_id = ANY(%s) UNION SELECT origin_id FROM consent_subject_key WHERE origin_id = ANY(%s)",
-            [people, people],
-        )
-        return frozenset(person for (person,) in cursor.fetchall())
+        cursor.execute(_WITH_CONSENT, {"people": list(profile_ids)})
+        known = {person for (person,) in cursor.fetchall()}
+    if known:
+        lock_people(known, now=now)
+        refresh(profile_ids=known, purposes=None, now=now)
 
 
 def standings_of(profile_ids: Sequence[int]) -> Standings:

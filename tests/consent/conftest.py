@@ -30,8 +30,10 @@ def at(minute: float) -> datetime:
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     catalogue.forget()
+    resolve.forget()
     yield
     catalogue.forget()
+    resolve.forget()
 
 
 def person(name: str, *roles: str) -> User:
