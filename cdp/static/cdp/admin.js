@@ -1,6 +1,6 @@
 /* Controls that the theme draws as plain text become reachable by keyboard and say what they are. */
 (function () {
-  const names = {dock_to_right: "Show or hide the navigation", close: "Close the navigation", unfold_more: "Account", filter_list: "Filters"};
+  const names = {dock_to_right: "Show or hide the navigation", close: "Close the navigation", unfold_more: "Account", filter_list: "Filters", search: "Search"};
   const selector = "span[x-on\\:click], div[x-on\\:click]:not(#changelist-filter-close), a[x-on\\:click]:not([href])";
 
   function mend(root) {
@@ -12,6 +12,12 @@
       element.dataset.mended = "1";
       if (names[icon] && !element.hasAttribute("aria-label")) element.setAttribute("aria-label", names[icon]);
     }
+    for (const button of root.querySelectorAll("button:not([aria-label])")) {
+      const icon = button.querySelector(".material-symbols-outlined");
+      const text = button.textContent.trim();
+      if (icon && text === icon.textContent.trim()) button.setAttribute("aria-label", names[text] || text.replace(/_/g, " "));
+    }
+    for (const field of root.querySelectorAll("#searchbar:not([aria-label])")) field.setAttribute("aria-label", field.placeholder);
     for (const icon of root.querySelectorAll(".material-symbols-outlined:not([role])")) icon.setAttribute("aria-hidden", "true");
   }
 
