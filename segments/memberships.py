@@ -34,6 +34,8 @@ def evaluate(batch: LaneBatch) -> Mapping[int, datetime]:
     """
     rulebook.hold()
     book = rulebook.current()
+    if not book.epoch:
+        return {}
     due: dict[int, datetime] = {}
     for segment_ids, people in _groups(book, batch).items():
         due |= _judge(book, segment_ids, people, now=batch.now)

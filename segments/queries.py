@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from django.db import connection
 from django.db.models import Count
 
 from segments.content import rule_of
@@ -69,16 +68,6 @@ def members(*, segment: Segment, after: int, limit: int) -> tuple[Member, ...]:
         .values_list("profile_id", "entered_at", "standing_version__number")[:limit]
     )
     return tuple(Member(*row) for row in rows)
-
-
-def progress(row: RuleEpoch) -> float:
-    """How much of everybody a backfill has judged, 0 to 1."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FILTER (WHERE id <= %s), count(*) FROM profile WHERE merged_into IS NULL", [row.after_id]
-        )
-        judged, people = cursor.fetchone()
-    return judged / people if people else 1.0
 
 
 def status_of(*, epoch_status: str | None, version_id: int | None) -> Status:

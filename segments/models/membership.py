@@ -1,4 +1,4 @@
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -11,10 +11,6 @@ from segments.models.segment_version import SegmentVersion
 class MembershipQuerySet(models.QuerySet["Membership"]):
     def current(self) -> "MembershipQuerySet":
         return self.filter(left_at__isnull=True)
-
-    def at(self, moment: Any) -> "MembershipQuerySet":
-        """Who was in, as evaluated: late events never rewrite these rows."""
-        return self.filter(Q(left_at__isnull=True) | Q(left_at__gt=moment), entered_at__lte=moment)
 
 
 class Membership(models.Model):
