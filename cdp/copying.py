@@ -45,7 +45,7 @@ def copy_text(cursor: Any, table: str, columns: Sequence[str], spelled: str) -> 
 
 def array(values: Iterable[object]) -> str:
     """Spell a flat array in PostgreSQL's text form: one literal to parse, however many elements it has."""
-    elements = list(values)
+    elements: list[Any] = list(values)
     match set(map(type, elements)):
         case kinds if kinds == {int}:
             return "{" + ",".join(map(str, elements)) + "}"
@@ -66,3 +66,8 @@ def _element(value: object) -> str:
         return str(int(value))
     told = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{told}"'
+
+
+def columns(rows: Iterable[Sequence[object]]) -> list[str]:
+    """Spell rows as one array per column, for `unnest`."""
+    return [array(column) for column in zip(*rows, strict=True)]

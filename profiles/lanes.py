@@ -165,10 +165,10 @@ def _evaluate(cursor: Any, touches: Sequence[tuple[int, Sequence[str], str]]) ->
         if EVERYTHING not in keys[profile]
     }
     regrouped = [profile for profile in people if Cause.MERGE.value in causes[profile]]
-    changed = traits.fold(cursor, named=named, everything=everything, regrouped=regrouped)
-    cursor.execute(_UPDATE_PEOPLE, {"now": now, "changed": array(changed), "people": array(people)})
+    folded = traits.fold(cursor, named=named, everything=everything, regrouped=regrouped)
+    cursor.execute(_UPDATE_PEOPLE, {"now": now, "changed": array(folded), "people": array(people)})
     renamed = {profile for profile in people if any(key.startswith(_IDENTIFIER) for key in keys[profile])}
-    card.write_profile_section(changed | renamed | set(everything), now=now)
+    card.write_profile_section(folded | renamed | set(everything), now=now)
     batch = LaneBatch(now, {profile: Touch(frozenset(keys[profile]), tuple(causes[profile])) for profile in people})
     _write_due(cursor, _take_steps(batch))
 

@@ -6,7 +6,7 @@ import random
 import pytest
 
 from profiles import lanes
-from profiles.identity import resolve
+from profiles.identity import matching, resolve
 from profiles.identity.resolve import Merge
 from profiles.ingest import pipeline
 from tests.conftest import empty_database
@@ -126,6 +126,45 @@ def test_merges_that_go_round_at_once_end_as_one_person(seed: int) -> None:
     assert one("SELECT count(*) FROM profile JOIN profile w ON w.id = profile.merged_into AND w.merged_into > 0") == 0
     assert one("SELECT count(*) FROM origin JOIN profile ON profile.id = root_id WHERE merged_into IS NOT NULL") == 0
     assert one("SELECT count(*) FROM merge WHERE winner_id >= loser_id") == 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_regrouping_a_neighbourhood_gives_what_regrouping_everybody_gives(seed: int) -> None:
+    drawn = random.Random(seed)
+    for _ in range(25):
+        apply(*[_something(drawn) for _ in range(drawn.randint(1, 3))])
+        types = dict(rows("SELECT origin_id, type FROM identifier"))
+        found = rows("SELECT origin_id, with_origin_id, seen_at, event_id FROM sighting")
+        everybody = matching.group(types, [matching.Seen(*row) for row in found])
+        applied: dict[int, set[int]] = {}
+        for origin, root in rows("SELECT id, root_id FROM origin"):
+            if origin in types:
+                applied.setdefault(root, set()).add(origin)
+        assert {frozenset(group) for group in applied.values()} == {
+            frozenset(group) for group in everybody.groups().values()
+        }
+        assert one("SELECT count(*) FROM link WHERE recorded_to IS NULL") == one("SELECT count(*) FROM origin")
+        assert rows(
+            "SELECT origin.id FROM origin JOIN link ON origin_id = origin.id AND recorded_to IS NULL"
+            " WHERE link.root_id <> origin.root_id OR bucket <> origin.root_id % 1024"
+        ) == []  # fmt: skip
+
+
+def _something(drawn: random.Random) -> dict:
+    user, device = f"u{drawn.randrange(4)}", f"a{drawn.randrange(4)}"
+    traits = {"email": f"e{drawn.randrange(3)}@example.com"}
+    minutes = drawn.randrange(100)
+    return drawn.choice([
+        track(userId=user, anonymousId=device, minutes=minutes),
+        track(anonymousId=device, minutes=minutes),
+        identify(anonymousId=device, traits=traits, minutes=minutes),
+        identify(anonymousId=device, traits=traits, minutes=minutes),
+        identify(userId=user, anonymousId=device, minutes=minutes),
+        identify(userId=user, traits=traits, minutes=minutes) if drawn.random() < 0.4 else track(userId=user),
+        alias(userId=user, previousId=drawn.choice([device, "u3"]), minutes=minutes)
+        if drawn.random() < 0.3
+        else track(userId=user),
+    ])  # fmt: skip
 
 
 def _one_request_per_claim() -> None:
