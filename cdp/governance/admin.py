@@ -295,7 +295,8 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
 
     def _add_errors(self, form: forms.Form, error: GovernanceError) -> None:
         where = "content" if "content" in form.fields else None
-        form.add_error(where, error.message)
+        if error.message not in {found.detail for found in error.errors}:
+            form.add_error(where, error.message)
         for found in error.errors:
             form.add_error(where, f"{found.field}: {found.detail}" if found.field else found.detail)
 
