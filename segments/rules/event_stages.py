@@ -18,8 +18,6 @@ from segments.rules.reads import property_column, sum_column
 from segments.rules.vocabulary import Catalogue
 from segments.rules.walks import Walk, series_of, walk_of
 
-_SOONEST = "soonest"
-
 
 class EventStages:
     """The distinct event leaves of a part, each with its series' number and its walk."""
@@ -36,6 +34,9 @@ class EventStages:
         for leaf in leaves:
             self._series.setdefault(series_of(leaf), len(self._series))
         self._numbers = {leaf: self._series[series_of(leaf)] for leaf in leaves}
+        # An event of the future changes nothing before it happens. The first one of the leaf's name and period is
+        # looked at, whatever its properties: sound, and no more columns than names.
+        self._futures = {key: number for number, key in enumerate(dict.fromkeys(map(_future_of, leaves)))}
         self._places = {leaf: place for place, leaf in enumerate(leaves)}
         self._ordered = {self._numbers[leaf] for leaf, walk in self._walks.items() if walk.needs_order}
 
@@ -44,7 +45,9 @@ class EventStages:
         table = self._matched()
         if self._ordered:
             table = self._walked(table)
-        columns: dict[str, ir.Scalar] = {_SOONEST: table.ts.min(where=table.future)}
+        columns: dict[str, ir.Scalar] = {
+            _soonest(number): table.ts.min(where=table[_future(number)]) for number in self._futures.values()
+        }
         for series, number in self._series.items():
             columns[_total(number)] = _measured_total(table, series, number)
         for leaf, walk in self._walks.items():
@@ -56,7 +59,7 @@ class EventStages:
         whole = leaf.measure is Measure.COUNT
         observed = table[_total(self._numbers[leaf])].fill_null(0)
         value = measured(observed, leaf.test, whole=whole)
-        turns = table[_SOONEST].fill_null(moment(NEVER))
+        turns = table[_soonest(self._futures[_future_of(leaf)])].fill_null(moment(NEVER))
         walk = self._walks.get(leaf)
         if walk is not None:
             turning_point = self._turning_point(table, leaf, walk, observed, value)
@@ -72,7 +75,9 @@ class EventStages:
     def _matched(self) -> ir.Table:
         clocks = self._clocks()
         table = self.tables.events.inner_join(clocks, self.tables.events.profile_id == clocks.clock_id)
-        columns = {"profile_id": table.profile_id, "ts": table.ts, "future": table.ts > table.now}
+        columns = {"profile_id": table.profile_id, "ts": table.ts}
+        for (event, period), number in self._futures.items():
+            columns[_future(number)] = (table.ts > table.now) & (table.name == event) & self._in_period(table, period)
         for seconds in sorted({walk.seconds for _, walk in self._walks.items() if walk.needs_order}):
             columns[_inside(seconds)] = (table.ts > table[_start(seconds)]) & (table.ts <= table.now)
         for series, number in self._series.items():
@@ -89,9 +94,8 @@ class EventStages:
         match series.window:
             case Within():
                 conditions.append(table.ts > table[_start(series.window.seconds)])
-            case Period(start, end):
-                first, last = (text and instant(text, zone=self.zone) for text in (start, end))
-                conditions.append(in_period(ts=table.ts, start=first or None, end=last or None))
+            case Period():
+                conditions.append(self._in_period(table, series.window))
         if series.where is not None:
 
             def column_of(leaf: PropertyLeaf) -> tuple[ir.Column, ValueType]:
@@ -100,6 +104,14 @@ class EventStages:
 
             conditions.append(where(series.where, column_of=column_of, ts=table.ts, zone=self.zone))
         return reduce(and_, conditions)
+
+    def _in_period(self, table: ir.Table, period: Period | None) -> ir.BooleanValue:
+        if period is None:
+            return ibis.literal(True)
+        start, end = (
+            None if text is None else instant(text, zone=self.zone) for text in (period.start, period.end)
+        )
+        return in_period(ts=table.ts, start=start, end=end)
 
     def _walked(self, table: ir.Table) -> ir.Table:
         """Beside each event what the strictly newer of each series come to, right for the first of equal moments."""
@@ -154,12 +166,24 @@ def _measured_total(table: ir.Table, series: EventLeaf, number: int) -> ir.Numer
     return count(events=table, matches=table[_match(number)])
 
 
+def _future_of(leaf: EventLeaf) -> tuple[str, Period | None]:
+    return leaf.event, leaf.window if isinstance(leaf.window, Period) else None
+
+
 def _start(seconds: int) -> str:
     return f"start_{seconds}"
 
 
 def _inside(seconds: int) -> str:
     return f"inside_{seconds}"
+
+
+def _future(number: int) -> str:
+    return f"future_{number}"
+
+
+def _soonest(number: int) -> str:
+    return f"soonest_{number}"
 
 
 def _match(number: int) -> str:

@@ -75,7 +75,7 @@ def test_a_value_is_constant_until_its_due_time(engine: DuckDb | Postgres, quest
 
 @given(question=questions(leaves()))
 def test_a_leaf_is_due_exactly_when_it_changes(engine: DuckDb | Postgres, question: Question) -> None:
-    """Of the future only its first event is looked at, so that case is sound but not exact, and left out here."""
+    """Of the future only the first event is looked at, so that case is sound but not exact, and left out here."""
     people = {id_: without_future(person, question.now) for id_, person in question.people.items()}
     past = replace(question, people=people)
     assert engine.decide(past) == Reference().decide(past)
@@ -118,6 +118,13 @@ def test_a_listed_person_is_decided_as_among_everybody(postgres: Postgres, quest
     for id_ in question.people:
         assert postgres.rows(question, statement, ids=[id_]) == [everybody[id_]]
     assert postgres.rows(question, statement, ids=[]) == []
+
+
+@given(question=questions(rules(depth=2)))
+def test_rules_in_one_statement_leave_each_other_alone(postgres: Postgres, question: Question) -> None:
+    together = postgres.decide(question)
+    for key, rule in question.rules.items():
+        assert postgres.decide(replace(question, rules={key: rule}))[key] == together[key]
 
 
 @given(question=questions(rules()))
