@@ -20,37 +20,29 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     assert all(gone(pid) for pid, _ in left.values())
 
 
-def test_it_starts_answers_and_stops_everything_on_sigterm(folder: Path) -> None:
+def test_it_starts_comes_back_after_kill_9_and_stops_with_nothing_left(folder: Path) -> None:
     up = Command("up", folder=folder)
     facts = up.wait_until_ready()
-    health = httpx.get(facts["base_url"] + "/healthz", trust_env=False).json()
-    started = up.descendants()
-    names = " ".join(" ".join(process.cmdline()) for process in started)
-
-    out, err = up.end(signal.SIGTERM)
-
     assert {"base_url", "admin_url", "logins", "write_key", "read_key", "compliance_key"} == facts.keys()
-    assert (health["status"], health["database"], health["redis"], health["worker"]) == ("ok",) * 4
-    assert all(part in names for part in ("postgres", "valkey", "granian", "worker", "beat"))
-    assert (up.process.returncode, out) == (0, "") and "Stopped." in err
-    assert all(gone(process.pid) for process in started)
-    assert (folder / "secret").stat().st_mode & 0o777 == 0o600
-    assert (folder / "workspace.json").stat().st_mode & 0o777 == 0o600
-
-
-def test_it_comes_back_after_kill_9_with_the_same_logins_and_keys(folder: Path) -> None:
-    up = Command("up", folder=folder)
-    facts = up.wait_until_ready()
-    started = up.descendants()
+    assert {(folder / name).stat().st_mode & 0o777 for name in ("secret", "workspace.json")} == {0o600}
 
     refused = Command("up", folder=folder)
     assert f"in use by process {up.process.pid}" in refused.process.communicate(timeout=60)[1]
     assert refused.process.returncode == 1
 
+    started = up.descendants()
     up.end(signal.SIGKILL)
     assert eventually(lambda: all(gone(process.pid) for process in started), seconds=20)
+
     again = Command("up", folder=folder)
-    try:
-        assert again.wait_until_ready()["write_key"] == facts["write_key"]
-    finally:
-        again.end(signal.SIGTERM)
+    same = again.wait_until_ready()
+    health = httpx.get(same["base_url"] + "/healthz", trust_env=False).json()
+    started = again.descendants()
+    names = " ".join(" ".join(process.cmdline()) for process in started)
+    out, err = again.end(signal.SIGTERM)
+
+    assert (same["write_key"], same["logins"]) == (facts["write_key"], facts["logins"])
+    assert (health["status"], health["database"], health["redis"], health["worker"]) == ("ok",) * 4
+    assert all(part in names for part in ("postgres", "valkey", "granian", "worker", "beat"))
+    assert (again.process.returncode, out) == (0, "") and "Stopped." in err
+    assert all(gone(process.pid) for process in started)
