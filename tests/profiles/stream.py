@@ -63,7 +63,7 @@ def apply(*events: Mapping[str, Any], **batch: Any) -> None:
 
 def rows(statement: str, *parameters: object) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, parameters or None)
         return cursor.fetchall()
 
 
