@@ -99,6 +99,7 @@ SUBJECT_SECTIONS: list[str] = [
     "profiles.subject_sections.traits",
     "profiles.subject_sections.identifiers",
 ]
+METRICS: list[str] = ["cdp.metrics.collect", "profiles.metrics.collect", "segments.metrics.collect"]
 
 # -- PostgreSQL: the owner migrates, the application's role writes ---------------------------------------------
 _EMBEDDED_SOCKET = CDP_DATA_DIR / "postgres.socket"
@@ -198,6 +199,7 @@ SPECTACULAR_SETTINGS = {
 # -- language, time, static files ---------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 USE_I18N = True
+FORMAT_MODULE_PATH = "cdp.formats"
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
