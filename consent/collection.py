@@ -8,12 +8,13 @@ from typing import Any
 
 from django.db import connection
 
+from cdp.copying import array
 from cdp.pseudonyms import lookup_hash
 from consent import catalogue, dialects, evidence, ledger, preferences, projection
 from consent.canonical import Actor
 from consent.decisions import Assurance, Operation
 from consent.dialects import Answer, Method
-from consent.models import Channel, DevicePreference
+from consent.models import Channel
 from consent.preferences import Change, Preference, Sighting
 from consent.terms import Terms
 from profiles.ingest.gates import Claim, ResolvedEvent
@@ -87,6 +88,8 @@ def record(claim: Claim, purposes: Mapping[str, Terms]) -> None:
 def _told(events: Iterable[ResolvedEvent], purposes: Mapping[str, Terms]) -> dict[Stream, Told]:
     told: dict[Stream, Told] = defaultdict(Told)
     for event in events:
+        if not (event.gpc or dialects.may_tell(event.context)):
+            continue  # nearly every event, and a generator for each would cost more than the look
         for stream, sighting, method in _sightings(event, purposes):
             told[stream].sightings.append(sighting)
             told[stream].events.setdefault((sighting.at, sighting.granted), (event, method))
@@ -115,13 +118,14 @@ def _sightings(event: ResolvedEvent, purposes: Mapping[str, Terms]) -> Iterator[
 
 
 def _known(streams: Iterable[Stream]) -> dict[Stream, Known]:
-    origins = {stream.origin_id for stream in streams}
-    return {
-        Stream(row.origin_id, row.source_id, bytes(row.device), Channel(row.channel), row.purpose): Known(
-            Preference(row.granted_at, row.denied_at, row.since), bytes(row.entry_hash) if row.entry_hash else None
-        )
-        for row in DevicePreference.objects.filter(origin_id__in=origins)
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN, [array({stream.origin_id for stream in streams})])
+        return {
+            Stream(origin_id, source_id, bytes(device), Channel(channel), purpose): Known(
+                Preference(granted_at, denied_at, since), bytes(entry_hash) if entry_hash else None
+            )
+            for origin_id, source_id, device, channel, purpose, granted_at, denied_at, since, entry_hash in cursor
+        }
 
 
 def _follow(
@@ -229,6 +233,10 @@ def _private(act: _Act) -> dict[str, Any]:
     return {"anonymous_id": act.event.anonymous_id, "message_id": act.event.message_id, "captured": captured}
 
 
+_KNOWN = """
+SELECT origin_id, source_id, device, channel, purpose, granted_at, denied_at, since, entry_hash
+  FROM consent_device_preference WHERE origin_id = ANY (%s::bigint[])
+"""
 _KEEP = """
 INSERT INTO consent_device_preference AS known
        (origin_id, source_id, device, channel, purpose, granted_at, denied_at, since, entry_hash)
@@ -259,4 +267,4 @@ def _keep(
         )  # fmt: skip
     if rows:
         with connection.cursor() as cursor:
-            cursor.execute(_KEEP, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(_KEEP, [array(column) for column in zip(*rows, strict=True)])

@@ -40,6 +40,11 @@ class Preferences:
     is_complete: bool = False
 
 
+def may_tell(context: Mapping[str, Any]) -> bool:
+    """Say whether it is worth reading a context."""
+    return "consent" in context or "consentManagement" in context
+
+
 def read(context: Mapping[str, Any]) -> Preferences | None:
     """Return the preferences in an event's context, or None when it says nothing about consent."""
     return _segment(context.get("consent")) or _rudderstack(context.get("consentManagement"))

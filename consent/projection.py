@@ -12,11 +12,13 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
+from cdp.copying import array
 from consent import evidence, section
 from consent.decisions import NOWHERE, Act, Assurance, Operation, Standing, stand
 from consent.models import ConsentState
 from profiles import card, lanes
-from profiles.models import Card, Cause, Origin
+from profiles.identity import resolve
+from profiles.models import Card, Cause
 
 SECTION = "consent"
 
@@ -45,7 +47,7 @@ def lock_people(origin_ids: Iterable[int], *, now: datetime) -> tuple[dict[int, 
 
 def roots_of(origin_ids: Iterable[int]) -> dict[int, int]:
     wanted = list(origin_ids)
-    known = dict(Origin.objects.filter(id__in=wanted).values_list("id", "root_id"))
+    known = resolve.roots(wanted)
     return {origin_id: known.get(origin_id, origin_id) for origin_id in wanted}
 
 
@@ -136,8 +138,14 @@ def settle(*, profile_ids: Iterable[int], now: datetime) -> None:
 def standings_of(profile_ids: Sequence[int]) -> Standings:
     """Return where the people stand, from the projection."""
     known: dict[int, dict[str, Standing]] = defaultdict(dict)
-    for state in ConsentState.objects.filter(profile_id__in=profile_ids):
-        known[state.profile_id][state.purpose] = _standing(state)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT profile_id, purpose, {', '.join(_COLUMNS)} FROM consent_state"
+            " WHERE profile_id = ANY (%s::bigint[])",
+            [array(profile_ids)],
+        )
+        for person, purpose, *row in cursor:
+            known[person][purpose] = _standing(purpose, dict(zip(_COLUMNS, row, strict=True)))
     return known
 
 
@@ -206,28 +214,24 @@ def _row(person: int, purpose: str, standing: Standing) -> dict[str, Any]:
     }
 
 
-def _standing(state: ConsentState) -> Standing:
-    act = Act(
-        purpose=state.purpose,
-        entry=state.entry_id,
-        hash=b"",
-        operation=Operation(state.operation),
-        occurred_at=state.since,
-        assurance=Assurance(state.assurance),
-        until=state.until,
+def _standing(purpose: str, row: Mapping[str, Any]) -> Standing:
+    act = _act(purpose, row, "", assurance=Assurance(row["assurance"]))
+    return Standing(
+        act=act,
+        assured=_act(purpose, row, "assured_", assurance=Assurance.SERVER) if row["assured_entry_id"] else None,
     )
-    if state.assured_entry_id is None or state.assured_since is None or state.assured_operation is None:
-        return Standing(act=act, assured=None)
-    assured = Act(
-        purpose=state.purpose,
-        entry=state.assured_entry_id,
+
+
+def _act(purpose: str, row: Mapping[str, Any], kind: str, *, assurance: Assurance) -> Act:
+    return Act(
+        purpose=purpose,
+        entry=row[f"{kind}entry_id"],
         hash=b"",
-        operation=Operation(state.assured_operation),
-        occurred_at=state.assured_since,
-        assurance=Assurance.SERVER,
-        until=state.assured_until,
+        operation=Operation(row[f"{kind}operation"]),
+        occurred_at=row[f"{kind}since"],
+        assurance=assurance,
+        until=row[f"{kind}until"],
     )
-    return Standing(act=act, assured=assured)
 
 
 def _drop_all_but(people: Sequence[int], kept: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
