@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("consent.urls")),
     path("", include("segments.urls")),
     path("", include("cdp.health")),
+    path("", include("cdp.metrics")),
     path("", include("cdp.api.urls")),
     path("openapi.json", SpectacularAPIView.as_view(), name="openapi"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
