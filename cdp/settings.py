@@ -5,10 +5,8 @@ from pathlib import Path
 from django.urls import reverse_lazy
 
 from cdp import env
-from cdp.driver import choose_psycopg2
 from cdp.secret import read_or_create
 
-choose_psycopg2()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CDP_DATA_DIR = env.folder("CDP_DATA_DIR", BASE_DIR / "var")
