@@ -7,7 +7,6 @@ from django.urls import reverse_lazy
 from cdp import env
 from cdp.secret import read_or_create
 
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 CDP_DATA_DIR = env.folder("CDP_DATA_DIR", BASE_DIR / "var")
 
