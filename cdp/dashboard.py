@@ -46,7 +46,6 @@ class Panel:
     width: Width
     rows: int = 1  # how many rows of neighbours a long panel stands beside
     link: str = ""
-    link_text: str = ""
 
 
 class Contribute(Protocol):

@@ -26,5 +26,4 @@ def decisions(request: HttpRequest, now: datetime, /) -> Panel | None:
         content={"figure": size_of(recent), "note": f"{refused} of them denied or withdrawn"},
         width=Width.TILE,
         link=reverse("admin:consent_entry_changelist"),
-        link_text="Log",
     )

@@ -64,7 +64,6 @@ def last_hour(request: HttpRequest, now: datetime, /) -> Panel | None:
         content={"figure": f"{total:,}", "note": f"{minutes[-2].accepted:,} in the last full minute"},
         width=Width.TILE,
         link=reverse("admin:profiles_inboxrow_changelist"),
-        link_text="Requests",
     )
 
 

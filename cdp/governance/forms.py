@@ -32,6 +32,16 @@ class ContentField(forms.JSONField):
             return super().to_python(value)
         except RecursionError:
             raise ValidationError("The content is nested too deep.") from None
+        except ValidationError:
+            raise ValidationError(_told_where(value)) from None
+
+
+def _told_where(text: str) -> str:
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return f"This is not JSON: {error.msg.lower()}, at line {error.lineno}, column {error.colno}."
+    return "This is not JSON."
 
 
 class ContentForm(forms.Form):
