@@ -1,23 +1,18 @@
 """An event comes in, a governed segment goes out, an app reads it with its reasons; and the rule needed two people."""
 
-import time
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
-from django.utils import timezone
 
-from cdp import person_tokens
-from cdp.models import User
 from segments.models import Membership
+from tests.journeys.rest import approved, eventually, known, person, seen, segments_of, send, submitted
 from tests.running import Running
 
 GERMANS = {"trait": "country", "op": "=", "value": "DE"}
 WINDOW = 4
 LOOKING = {"event": "Product Viewed", "measure": "count", "op": ">=", "value": 2, "within": f"{WINDOW}s"}
-PATIENCE = 60
 
 
 @pytest.fixture(autouse=True)
@@ -31,56 +26,12 @@ def app(running: Running) -> httpx.Client:
     return running.client(running.read_key)
 
 
-def person(running: Running, role: str) -> httpx.Client:
-    user = User.objects.get(username=running.logins[role]["username"])
-    now = timezone.now()
-    _, token = person_tokens.issue(user=user, name=f"journey {now}", now=now, expires_at=now + timedelta(hours=1))
-    client = running.client()
-    client.headers["Authorization"] = f"Bearer {token}"
-    return client
-
-
-def send(running: Running, *events: dict[str, Any]) -> None:
-    answer = running.client(running.write_key).post("/v1/batch", json={"batch": list(events)})
-    assert answer.status_code == 200, answer.text
-
-
-def seen(user: str, name: str = "Product Viewed") -> dict[str, Any]:
-    return {"type": "track", "event": name, "userId": user, "timestamp": datetime.now(UTC).isoformat()}
-
-
-def known(user: str, **traits: Any) -> dict[str, Any]:
-    return {"type": "identify", "userId": user, "traits": traits}
-
-
-def eventually(ask: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    until = time.monotonic() + patience
-    while not (found := ask()) and time.monotonic() < until:
-        time.sleep(0.05)
-    return found
-
-
-def segments_of(app: httpx.Client, user: str) -> dict[str, Any]:
-    answer = app.get(f"/v1/profiles/user_id:{user}")
-    return {entry["key"]: entry for entry in answer.json()["segments"]} if answer.status_code == 200 else {}
-
-
 def go_live(running: Running, key: str, rule: dict[str, Any]) -> None:
     author, approver = person(running, "author"), person(running, "approver")
-    content = {"rule": rule}
-
-    def drafted() -> bool:  # the catalogue learns names as events are applied
-        answer = author.post("/v1/governance/segments", json={"key": key, "name": key.title(), "content": content})
-        return answer.status_code == 201
-
-    assert eventually(drafted)
-    version = f"/v1/governance/segments/{key}/versions/1"
-    submitted = author.post(f"{version}/submit").json()
-    assert submitted["state"] == "review"
-    own = author.post(f"{version}/approve", json={"comment": "mine"})
+    version = submitted(author, key, rule)
+    own = author.post(f"/v1/governance/segments/{key}/versions/1/approve", json={"comment": "mine"})
     assert (own.status_code, own.json()["code"]) == (403, "not_allowed")
-    approved = approver.post(f"{version}/approve", json={"comment": "good", "content_hash": submitted["content_hash"]})
-    assert approved.json()["state"] == "live", approved.text
+    approved(approver, key, version)
 
 
 def test_a_rule_that_a_second_person_approved_reaches_the_people_already_there(
