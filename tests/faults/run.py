@@ -81,7 +81,7 @@ def _make_rules(running: Product) -> None:
         bring_to_life(author=author, approver=approver)
     with Door(running.base_url, key=running.read_key) as reading:
         until = time.monotonic() + 60
-        while any(segment["status"] != "ready" for segment in reading.get("/v1/segments")):
+        while any(segment["status"] == "backfilling" for segment in reading.get("/v1/segments")):
             assert time.monotonic() < until, "the segments did not become ready"
             time.sleep(0.3)
 
