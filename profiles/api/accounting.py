@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from django.utils.dateparse import parse_datetime
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -37,7 +38,7 @@ class AccountingView(APIView):
 
     @extend_schema(
         operation_id="accounting",
-        parameters=[OpenApiParameter("since", serializers.DateTimeField(), description="Count from this time on.")],
+        parameters=[OpenApiParameter("since", OpenApiTypes.DATETIME, description="Count from this time on.")],
         responses={200: AccountingSerializer, **problems(400, 401, 403)},
     )
     def get(self, request: Request) -> Response:
@@ -52,7 +53,10 @@ class AccountingView(APIView):
 
 
 def _time(given: str) -> datetime:
-    at = parse_datetime(given)
+    try:
+        at = parse_datetime(given)
+    except ValueError:  # shaped like a time, but of the 31st of February
+        at = None
     if at is None or at.tzinfo is None:
         raise Problem(400, "invalid", "since: write a time with its zone.", (FieldError("since", "needs a zone"),))
     return at
