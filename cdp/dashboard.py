@@ -20,7 +20,7 @@ from django.utils.module_loading import import_string
 from cdp.governance.models import GovernedVersion, State
 from cdp.health import WORKER_SILENCE_SECONDS, worker_silence
 from cdp.models import User
-from cdp.role_admin import may_see
+from cdp.role_admin import may_see, person_of
 
 _WAITING_SHOWN = 8
 
@@ -85,7 +85,7 @@ def waiting(request: HttpRequest, now: datetime, /) -> Panel | None:
     found: list[Waiting] = []
     for model in apps.get_models():
         if issubclass(model, GovernedVersion) and may_see(request, _head_of(model)):
-            found += _waiting_of(model, user=request.user)
+            found += _waiting_of(model, user=person_of(request))
     found.sort(key=lambda item: item.submitted_at)
     return Panel(
         key="waiting",
@@ -96,11 +96,11 @@ def waiting(request: HttpRequest, now: datetime, /) -> Panel | None:
     )
 
 
-def _head_of(model: type[GovernedVersion]) -> Any:
+def _head_of(model: Any) -> Any:
     return model._meta.get_field("head").related_model
 
 
-def _waiting_of(model: type[GovernedVersion], *, user: User) -> list[Waiting]:
+def _waiting_of(model: Any, *, user: User) -> list[Waiting]:
     versions = model._default_manager.filter(state=State.REVIEW).select_related("head", "submitted_by")
     return [
         Waiting(

@@ -135,8 +135,7 @@ def accepted_by_minute(*, now: datetime) -> list[Minute]:
             cursor.execute(_BY_MINUTE, {"from": end - timedelta(minutes=_MINUTES), "to": end})
             return [Minute(at, int(accepted), int(rejected)) for at, accepted, rejected in cursor.fetchall()]
 
-    minutes: list[Minute] = cache.get_or_set("dashboard:minutes", read, _REMEMBERED_SECONDS)
-    return minutes
+    return cache.get_or_set("dashboard:minutes", read, _REMEMBERED_SECONDS) or []
 
 
 _BY_CODE = """

@@ -25,7 +25,7 @@ _IDENTIFIERS_SHOWN = 200
 _HISTORY_SHOWN = 50
 
 # What each recorded reason means, as the end of the sentence "it belongs to this person because …".
-REASONS = {
+REASONS: Mapping[str, str] = {
     LinkReason.BORN: "the person was first seen with it",
     LinkReason.SEEN_TOGETHER: "an event carried it together with another identifier of this person",
     LinkReason.SAME_EMAIL: "an event stated this e-mail address for the person",
@@ -103,7 +103,7 @@ def _origins(profile_id: int) -> QuerySet:
 def _open_links(origins: list[int]) -> dict[int, Mapping[str, Any]]:
     rows = Link.objects.filter(origin_id__in=origins, recorded_to__isnull=True)
     return {
-        row["origin_id"]: {**row, "reason": REASONS.get(LinkReason(row["reason"]), row["reason"])}
+        row["origin_id"]: {**row, "reason": REASONS.get(row["reason"], row["reason"])}
         for row in rows.values("origin_id", "reason", "recorded_from", "event_id")
     }
 
@@ -113,11 +113,11 @@ def _sightings(found: list[Identifier]) -> dict[int, list[Mapping[str, Any]]]:
     known = {row.origin_id: row for row in found}
     seen: dict[int, list[Mapping[str, Any]]] = {}
     pairs = Sighting.objects.filter(origin_id__in=known, with_origin_id__in=known).order_by("seen_at")
-    for pair in pairs.values("origin_id", "with_origin_id", "seen_at", "event_id")[: _IDENTIFIERS_SHOWN * 2]:
-        for one, other in (("origin_id", "with_origin_id"), ("with_origin_id", "origin_id")):
-            partner = known[pair[other]]
-            shown = {"type": partner.type, "value": partner.value, "at": pair["seen_at"], "event_id": pair["event_id"]}
-            seen.setdefault(pair[one], []).append(shown)
+    for pair in pairs[: _IDENTIFIERS_SHOWN * 2]:
+        for one, other in ((pair.origin_id, pair.with_origin_id), (pair.with_origin_id, pair.origin_id)):
+            partner = known[other]
+            shown = {"type": partner.type, "value": partner.value, "at": pair.seen_at, "event_id": pair.event_id}
+            seen.setdefault(one, []).append(shown)
     return seen
 
 

@@ -58,8 +58,8 @@ def parse_cursor(text: str) -> Cursor | None:
 # The index is (origin_id, name, ts): the newest events of one name at once, but no order across names. So the names a
 # person has events of are found by skipping from one to the next in the index, the newest page of each is taken, and
 # the newest of those are the answer: the work grows with how many kinds of things somebody did, not with how often.
-# The planner believes that nobody does much and would read and sort everything instead, hence the setting around it, and
-# WITH TIES in place of a second sort key.
+# The planner believes that nobody does much and would read and sort everything instead, hence the setting around it,
+# and WITH TIES in place of a second sort key.
 _PAGE = """
 WITH RECURSIVE names (origin_id, name) AS (
     SELECT o.id, (SELECT min(e.name) FROM events e WHERE e.origin_id = o.id) FROM origin o WHERE o.root_id = %(person)s

@@ -20,7 +20,7 @@ from cdp.access import Actor
 from cdp.governance.admin import GovernedAdmin, Section
 from cdp.governance.models import State
 from cdp.ids import to_public
-from cdp.role_admin import LargeTableAdmin
+from cdp.role_admin import LargeTableAdmin, person_of
 from cdp.templatetags.cdp_text import exact
 from segments import publishing, queries
 from segments.content import rule_of
@@ -39,20 +39,17 @@ class SegmentAdmin(GovernedAdmin):
 
     content_form = RuleForm
     content_template = "segments/rule.html"
-    list_display = ("name", "key", "shown_status", "shown_size", "shown_live", "shown_waiting", "owner")
+    list_display: Any = ("name", "key", "shown_status", "shown_size", "shown_live", "shown_waiting", "owner")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
         members = Membership.objects.current().filter(segment=OuterRef("pk")).order_by()
         counted = members.values("segment").annotate(count=Count("id")).values("count")
         latest = RuleEpoch.objects.filter(segment=OuterRef("pk")).order_by("-epoch")
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                size=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
-                epoch_status=Subquery(latest.values("status")[:1]),
-                epoch_version=Subquery(latest.values("version")[:1]),
-            )
+        heads: QuerySet[Segment] = super().get_queryset(request)
+        return heads.annotate(
+            size=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
+            epoch_status=Subquery(latest.values("status")[:1]),
+            epoch_version=Subquery(latest.values("version")[:1]),
         )
 
     def get_urls(self) -> list[URLPattern]:
@@ -67,7 +64,7 @@ class SegmentAdmin(GovernedAdmin):
         with transaction.atomic():
             reasons = why(profile_id=profile_id, key=key, now=now)
             access.record(
-                actor=Actor.person(request.user),
+                actor=Actor.person(person_of(request)),
                 action="profile.why",
                 profile_ids=[profile_id],
                 purpose="administration",

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -34,12 +36,13 @@ class CatalogueAdmin(RoleAdmin):
     form = DefinitionForm
     editors = _KEEPERS
     actions = None
-    search_fields = ("name",)
+    search_fields: Sequence[str] = ("name",)
     list_filter = ("status", "personal_class")
     empty_text = _LEARNED
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).order_by("name", "pk")
+        names: QuerySet = super().get_queryset(request)
+        return names.order_by("name", "pk")
 
     @display(description="status", label={"proposed": "warning", "confirmed": "success"})
     def shown_status(self, row: Definition) -> str:

@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,7 +16,7 @@ from unfold.decorators import display
 from cdp import access
 from cdp.access import Actor
 from cdp.ids import from_public, to_public
-from cdp.role_admin import LargeTableAdmin
+from cdp.role_admin import LargeTableAdmin, person_of
 from cdp.templatetags.cdp_text import ago, exact
 from profiles import person, subject, timeline
 from profiles.models import Merge, Profile
@@ -57,8 +58,8 @@ class ProfileAdmin(LargeTableAdmin):
 
     @transaction.atomic
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
-        changes = getattr(response, "context_data", None) and response.context_data.get("cl")
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        changes = (getattr(response, "context_data", None) or {}).get("cl")
         if changes:
             _record(request, "list", [row.pk for row in changes.result_list], ("name", "email"))
         return response
@@ -68,7 +69,7 @@ class ProfileAdmin(LargeTableAdmin):
     ) -> HttpResponse:
         """Show the person's page; the record of who read it is written in the transaction of the reads."""
         if not self.has_view_permission(request):
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            raise PermissionDenied
         with transaction.atomic():
             profile = _person(object_id)
             if profile.pk != _number(object_id):
@@ -198,7 +199,7 @@ def _record(request: HttpRequest, action: str, profile_ids: list[int], fields: I
     if not profile_ids:
         return
     access.record(
-        actor=Actor.person(request.user),
+        actor=Actor.person(person_of(request)),
         action=f"profile.{action}",
         profile_ids=profile_ids,
         purpose="administration",

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import action, display
 
-from cdp.role_admin import LargeTableAdmin
+from cdp.role_admin import LargeTableAdmin, person_of
 from cdp.roles import Role, has_role
 from cdp.templatetags.cdp_text import exact
 from profiles.ingest import rejections
@@ -152,7 +152,9 @@ class RejectedEventAdmin(LargeTableAdmin):
     ) -> HttpResponse:
         waits = RejectedEvent.objects.filter(pk=object_id, replayed_at__isnull=True) if object_id.isdigit() else None
         may = self.has_replay_permission(request) and waits is not None and waits.exists()
-        return super().change_view(request, object_id, form_url, {"may_replay": may, **(extra_context or {})})
+        context = {"may_replay": may, **(extra_context or {})}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
 
     def replay_view(self, request: HttpRequest, object_id: int) -> HttpResponseRedirect:
         if not self.has_replay_permission(request):
@@ -169,7 +171,7 @@ class RejectedEventAdmin(LargeTableAdmin):
         sent = 0
         for row in rows:
             try:
-                rejections.replay(rejected=row, by=request.user, now=timezone.now())
+                rejections.replay(rejected=row, by=person_of(request), now=timezone.now())
                 sent += 1
             except rejections.NotReplayable as refusal:
                 self.message_user(request, refusal.message, messages.WARNING)

@@ -24,7 +24,8 @@ class SourceFilter(admin.SimpleListFilter):
         return [(str(pk), name) for pk, name in Source.objects.order_by("name").values_list("pk", "name")[:100]]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> QuerySet[InboxRow]:
-        return queryset.filter(source_id=self.value()) if str(self.value() or "").isdigit() else queryset
+        chosen = self.value() or ""
+        return queryset.filter(source_id=int(chosen)) if chosen.isdigit() else queryset
 
 
 @admin.register(InboxRow)

@@ -24,7 +24,8 @@ class SourceAdmin(RoleAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
-        return super().get_queryset(request).order_by("name", "id")
+        sources: QuerySet[Source] = super().get_queryset(request)
+        return sources.order_by("name", "id")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> tuple[str, ...]:
         # Stored requests and issued keys name the source by its key.
