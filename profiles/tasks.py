@@ -1,6 +1,9 @@
 """The doorbell's work: look for what is due. Safe to lose, to repeat and to run several times at once."""
 
+import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import shared_task
 
@@ -36,7 +39,8 @@ def work_off(*, until: float) -> bool:
     """
     evaluated_at = time.monotonic()
     while True:
-        claimed = pipeline.claim_once()
+        with _uncollected():
+            claimed = pipeline.claim_once()
         if not claimed or time.monotonic() - evaluated_at > LANES_WAIT_SECONDS:
             taken = lanes.run_once()
             evaluated_at = time.monotonic()
@@ -44,3 +48,15 @@ def work_off(*, until: float) -> bool:
                 return False
         if time.monotonic() > until:
             return True
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Leave cycles for later: a claim makes many objects and no cycles, and looking takes a fifth of its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

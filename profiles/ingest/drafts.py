@@ -29,6 +29,7 @@ class Draft(Struct):
     event_id: int
     properties: str
     names: tuple[Name, ...]  # whose event it is comes first
+    ts: str
     origin_id: int = 0
     profile_id: int = 0
     gap: bool = False
@@ -73,7 +74,7 @@ def _draft(index: int, event: IncomingEvent, prefix: bytes) -> Draft:
     # The event's id is a function of its message id: ties broken by it come out the same in whatever order, and
     # however often, events arrive.
     event_id = int.from_bytes(key[:8], "big") >> 1
-    return Draft(index, event, key, body_hash, event_id, properties.decode(), _names(event))
+    return Draft(index, event, key, body_hash, event_id, properties.decode(), _names(event), event.ts.isoformat())
 
 
 def _names(event: IncomingEvent) -> tuple[Name, ...]:

@@ -6,6 +6,7 @@ five attempts it is parked for a person to look at, and nothing waits for it.
 """
 
 import secrets
+import time
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,11 +17,16 @@ LEASE_SECONDS = 30
 ALONE_AFTER = 2
 MOST_ATTEMPTS = 5
 _ROWS_LOOKED_AT = 200
+# Another worker may have locked all rows for the moment in which it chooses some of them: that is not an empty inbox.
+_TRIES = 20
+_WHILE_ANOTHER_CHOOSES = 0.002
 
-_TAKE = """
+_FREE_NOW = "state = 0 AND attempts < %(most)s AND (leased_until IS NULL OR leased_until < clock_timestamp())"
+_IS_FREE = f"SELECT EXISTS (SELECT FROM inbox WHERE {_FREE_NOW})"
+_TAKE = f"""
 WITH free AS MATERIALIZED (
     SELECT id, received_at, event_count, attempts >= %(alone)s AS suspect FROM inbox
-     WHERE state = 0 AND attempts < %(most)s AND (leased_until IS NULL OR leased_until < clock_timestamp())
+     WHERE {_FREE_NOW}
      ORDER BY id LIMIT %(rows)s FOR UPDATE SKIP LOCKED),
 oldest AS (SELECT id, suspect FROM free ORDER BY id LIMIT 1),
 sound AS (
@@ -96,8 +102,15 @@ def take(*, events: int) -> tuple[int, list[LeasedRow]]:
         "seconds": LEASE_SECONDS,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, facts)
-        return lease, sorted((LeasedRow(*row) for row in cursor.fetchall()), key=lambda row: row.id)
+        for _ in range(_TRIES):
+            cursor.execute(_TAKE, facts)
+            if rows := sorted((LeasedRow(*row) for row in cursor.fetchall()), key=lambda row: row.id):
+                return lease, rows
+            cursor.execute(_IS_FREE, facts)
+            if not cursor.fetchone()[0]:
+                break
+            time.sleep(_WHILE_ANOTHER_CHOOSES)
+    return lease, []
 
 
 def finish(rows: Sequence[LeasedRow], outcomes: Sequence[Outcome], *, lease: int) -> None:

@@ -222,7 +222,7 @@ def _claim_keys(cursor: Any, work: Work) -> None:
         array(draft.key for draft in drafts),
         array(draft.event_id for draft in drafts),
         array(draft.origin_id for draft in drafts),
-        array(draft.event.ts for draft in drafts),
+        array(draft.ts for draft in drafts),
         array(draft.body_hash for draft in drafts),
     ])  # fmt: skip
     if cursor.rowcount < len(drafts):

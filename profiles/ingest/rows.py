@@ -41,7 +41,7 @@ def copy_events(cursor: Any, work: Work, *, now: datetime) -> None:
         original, sent = event.original_at, event.sent_at
         lines.append(
             f"{draft.profile_id % 1024}\t{event.kind:d}\t{event.clock_flag:d}\t{'t' if draft.gap else 'f'}\t"
-            f"{sources[draft.row]}\t{draft.origin_id}\t{draft.event_id}\t{event.ts.isoformat()}\t{received[draft.row]}"
+            f"{sources[draft.row]}\t{draft.origin_id}\t{draft.event_id}\t{draft.ts}\t{received[draft.row]}"
             f"\t{applied}\t{original.isoformat() if original else _NULL}\t{sent.isoformat() if sent else _NULL}\t"
             f"{field(event.name)}\t{field(event.message_id)}\t{_amount(event.properties)}\t"
             f"{_escaped(draft.properties)}\t{_escaped(_json(event.context).decode())}\n"
@@ -69,7 +69,7 @@ def copy_traits(cursor: Any, work: Work, *, now: datetime) -> None:
     lines = []
     for draft in identifies:
         source = work.rows[draft.row].source_id
-        stated = f"{method}\t{source}\t{priority[source]}\t{draft.event.ts.isoformat()}\t{draft.event_id}\t{applied}\n"
+        stated = f"{method}\t{source}\t{priority[source]}\t{draft.ts}\t{draft.event_id}\t{applied}\n"
         for name, value in draft.event.traits.items():
             spelled = _NULL if value is None else _escaped(_json(value).decode())
             lines.append(f"{draft.origin_id}\t{field(name)}\t{spelled}\t{stated}")
