@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,6 +15,7 @@ from unfold.decorators import display
 
 from cdp.access import Actor
 from cdp.admin.pages import person_of
+from cdp.ids import to_public
 from cdp.models import Job
 from cdp.role_admin import LargeTableAdmin
 from cdp.roles import Role, has_role
@@ -22,6 +23,7 @@ from cdp.templatetags.cdp_text import exact
 from consent import exports, ledger
 from consent.admin.forms import ExportForm
 from consent.models import Entry, EntryOperation, Purpose
+from profiles.models import Origin
 
 _PERIODS = {"day": 1, "week": 7, "month": 30, "quarter": 91}
 _CHIPS = {EntryOperation.GRANT: "success", EntryOperation.DENY: "danger", EntryOperation.WITHDRAW: "warning"}
@@ -61,6 +63,7 @@ class EntryAdmin(LargeTableAdmin):
     list_display = (
         "shown_operation",
         "shown_purposes",
+        "person",
         "decided",
         "recorded",
         "channel",
@@ -73,8 +76,8 @@ class EntryAdmin(LargeTableAdmin):
     sortable_by = ()
     ordering = ("-seq",)
     fields = readonly_fields = (
-        "shown_operation", "shown_purposes", "decided", "recorded", "source", "channel", "assurance", "notice", "id_of",
-        "sha256", "canonical_bytes",
+        "decision", "shown_purposes", "person", "decided", "recorded", "source", "channel", "assurance", "notice",
+        "id_of", "sha256", "canonical_bytes",
     )  # fmt: skip
     change_list_template = "consent/entries.html"
     empty_title = "Nobody has decided anything yet"
@@ -83,6 +86,22 @@ class EntryAdmin(LargeTableAdmin):
     @display(description="decision", label=_CHIPS)
     def shown_operation(self, entry: Entry) -> tuple[str, str]:
         return entry.operation, entry.get_operation_display()
+
+    @display(description="decision")
+    def decision(self, entry: Entry) -> str:
+        return entry.get_operation_display()
+
+    @display(description="person", empty_value="–")
+    def person(self, entry: Any) -> str | SafeString:
+        if entry.root_id is None:
+            return ""
+        address = reverse("admin:profiles_profile_change", args=[entry.root_id])
+        return format_html('<a class="cdp-link cdp-mono" href="{}">{}</a>', address, to_public(entry.root_id))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
+        roots = Origin.objects.filter(id=OuterRef("origin_id")).values("root_id")[:1]
+        entries: QuerySet[Entry] = super().get_queryset(request)
+        return entries.annotate(root_id=Subquery(roots))
 
     @display(description="purposes")
     def shown_purposes(self, entry: Entry) -> str:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -56,6 +57,11 @@ class NoticeAdmin(GovernedAdmin):
         return form.content() if isinstance(form, NoticeForm) else super().content_of(form)
 
 
+def _duration(span: timedelta) -> str:
+    hours = int(span.total_seconds() // 3600)
+    return f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
+
+
 def _in_words(content: Any) -> SafeString:
     try:
         terms = read_purpose(content)
@@ -63,7 +69,9 @@ def _in_words(content: Any) -> SafeString:
         return format_html("<p>{}</p>", str(error))
     counts = "Only a server's word for a grant counts." if terms.server_only else "A browser's word counts, too."
     holds = (
-        f"A grant holds for {terms.expires_after}." if terms.expires_after else "A grant holds until it is taken back."
+        f"A grant holds for {_duration(terms.expires_after)}."
+        if terms.expires_after
+        else "A grant holds until it is taken back."
     )
     sale = "It counts as sale or sharing: a browser's opt-out signal denies it." if terms.is_sale_or_sharing else ""
     asked = " ".join((counts, holds)) if terms.legal_basis == "consent" else ""

@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('occurred_at', models.DateTimeField()),
                 ('received_at', models.DateTimeField(verbose_name='recorded at')),
                 ('source', models.CharField(max_length=100)),
-                ('channel', models.CharField(choices=[('event', 'with an event'), ('gpc', 'browser signal'), ('api', 'API'), ('admin', 'entered here'), ('import', 'import')], max_length=8)),
+                ('channel', models.CharField(choices=[('event', 'event'), ('gpc', 'browser signal'), ('api', 'API'), ('admin', 'entered here'), ('import', 'import')], max_length=8)),
                 ('assurance', models.CharField(max_length=6)),
                 ('notice_key', models.CharField(max_length=100, null=True)),
                 ('notice_version', models.PositiveIntegerField(null=True)),

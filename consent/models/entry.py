@@ -14,7 +14,7 @@ class EntryOperation(models.TextChoices):
 
 
 class Channel(models.TextChoices):
-    EVENT = "event", "with an event"
+    EVENT = "event", "event"
     GPC = "gpc", "browser signal"
     API = "api", "API"
     ADMIN = "admin", "entered here"
