@@ -187,6 +187,13 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "PREPROCESSING_HOOKS": ["profiles.api.ingest.describe"],
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "writeKey": {"type": "http", "scheme": "basic", "description": "A write key as user name, no password."}
+        }
+    },
     "ENUM_NAME_OVERRIDES": {"ConsentStateEnum": "consent.section.STATES", "JobStateEnum": "cdp.models.job.JobState"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
