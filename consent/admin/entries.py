@@ -14,10 +14,9 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from cdp.access import Actor
-from cdp.admin.pages import person_of
 from cdp.ids import to_public
 from cdp.models import Job
-from cdp.role_admin import LargeTableAdmin
+from cdp.role_admin import LargeTableAdmin, person_of
 from cdp.roles import Role, has_role
 from cdp.templatetags.cdp_text import exact
 from consent import exports, ledger
