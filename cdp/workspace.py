@@ -60,8 +60,10 @@ def _make(*, now: datetime) -> Credentials:
 
     def key(kind: KeyKind, name: str, scopes: set[Scope], source: str = "", purpose: str = "") -> str:
         by = people[Role.ADMINISTRATOR]
-        rights = {"scopes": scopes, "source": source, "purpose": purpose}
-        return api_keys.issue(kind=kind, name=name, **rights, by=by, now=now)[1]
+        issued = api_keys.issue(
+            kind=kind, name=name, scopes=scopes, source=source, purpose=purpose, by=by, now=now
+        )  # fmt: skip
+        return issued[1]
 
     return Credentials(
         logins={str(role): login for role, login in logins.items()},

@@ -24,7 +24,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connections  # noqa: E402
 
 from cdp.embedded import Servers, ensure_servers  # noqa: E402
-from tests.running import running  # noqa: E402, F401 - a fixture
+from tests.running import data_folder, running  # noqa: E402, F401 - fixtures
 
 
 @pytest.fixture(scope="session")

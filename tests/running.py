@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +47,15 @@ class Command:
     def end(self, number: int = signal.SIGTERM) -> tuple[str, str]:
         self.process.send_signal(number)
         return self.process.communicate(timeout=90)
+
+
+@pytest.fixture
+def data_folder() -> Iterator[Path]:
+    """A folder for `--data` that the servers' own user can reach when we are root; pytest's is closed to others."""
+    house = Path(tempfile.mkdtemp(prefix="cdp-up-"))
+    house.chmod(0o755)
+    yield house / "var"
+    shutil.rmtree(house, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from tests.running import Command
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "var"
-    notes = tmp_path / "var" / "processes.json"
+def folder(data_folder: Path) -> Iterator[Path]:
+    yield data_folder
+    notes = data_folder / "processes.json"
     left = json.loads(notes.read_text()) if notes.exists() else {}
     assert all(gone(pid) for pid, _ in left.values())
 

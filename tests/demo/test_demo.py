@@ -12,10 +12,10 @@ from tests.running import Command
 PEOPLE = "150"
 
 
-def test_the_main_job_ends_well_and_the_shop_stays_open_on_repeats(tmp_path: Path) -> None:
+def test_the_main_job_ends_well_and_the_shop_stays_open_on_repeats(data_folder: Path) -> None:
     """One folder throughout: the second run sends the same history again, which must change nothing."""
-    first = once(tmp_path / "var")
-    demo = Command("demo", "--people", PEOPLE, folder=tmp_path / "var")
+    first = once(data_folder)
+    demo = Command("demo", "--people", PEOPLE, folder=data_folder)
     try:
         facts = demo.wait_until_ready()
         with httpx.Client(base_url=facts["base_url"], auth=(facts["read_key"], ""), trust_env=False) as client:
