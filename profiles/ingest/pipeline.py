@@ -242,7 +242,7 @@ def _ask_gates(cursor: Any, work: Work, *, now: datetime) -> None:
         draft = work.drafts[position]
         draft.gap = verdict.gap
         if not verdict.keep:
-            work.rejected[draft.row].append(_refusal(draft, work.rows[draft.row], verdict))
+            work.rejected[draft.row].append(_refusal(draft, verdict))
             work.outcomes[draft.row].rejected += 1
     if refused:
         # What was refused is not stored, so sending it again after a grant must not make it a duplicate.
@@ -274,7 +274,6 @@ def _resolved(position: int, draft: Draft, row: LeasedRow) -> ResolvedEvent:
     )
 
 
-def _refusal(draft: Draft, row: LeasedRow, verdict: Verdict) -> Rejected:
-    event = draft.event
-    payload = dialects.alone(row, event.position)
-    return Rejected(event.position, event.message_id, verdict.code, "", verdict.reason, payload)
+def _refusal(draft: Draft, verdict: Verdict) -> Rejected:
+    # What may not be collected is counted with its reason and not kept: a copy among the rejections is a collection.
+    return Rejected(draft.event.position, draft.event.message_id, verdict.code, "", verdict.reason, b"")

@@ -88,6 +88,8 @@ def replay(*, rejected: RejectedEvent, by: User, now: datetime) -> None:
     if row.inbox_id is None:
         raise NotReplayable("This is a line of a file: mend the file and import it again.")
     body = bytes(row.payload)
+    if not body:
+        raise NotReplayable("This event was not kept, because it might not be collected: it has to be sent again.")
     try:
         open_body(body, route=BATCH)
     except BodyRefused:

@@ -36,6 +36,7 @@ ALTER SEQUENCE inbox_id_seq OWNED BY inbox.id;
 ALTER TABLE inbox ALTER body SET STORAGE EXTERNAL;
 CREATE INDEX inbox_id ON inbox (id);
 CREATE INDEX inbox_pending ON inbox (id) WHERE state = 0;
+CREATE INDEX inbox_received_at ON inbox USING brin (received_at);
 CREATE TABLE inbox_default PARTITION OF inbox DEFAULT WITH (fillfactor = 50);
 
 CREATE FUNCTION cdp_ensure_inbox_days(first date, days integer) RETURNS integer
@@ -45,7 +46,9 @@ BEGIN
     FOR day IN SELECT first + n FROM generate_series(0, days - 1) n LOOP
         name := 'inbox_' || to_char(day, 'YYYY_MM_DD');
         CONTINUE WHEN to_regclass(name) IS NOT NULL;
-        PERFORM pg_advisory_xact_lock(hashtext('cdp inbox partitions'));
+        -- A lock on the table, not an advisory one: waiting for it also brings the catalogue up to date, without which
+        -- the second of two callers does not see the partition that the first has just made.
+        LOCK TABLE inbox IN SHARE UPDATE EXCLUSIVE MODE;
         CONTINUE WHEN to_regclass(name) IS NOT NULL;
         -- A day that already has rows in the default partition stays there: nothing is moved under load.
         CONTINUE WHEN EXISTS (SELECT FROM inbox_default
@@ -106,7 +109,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE first date := date_trunc('month', month)::date; name text := 'events_' || to_char(month, 'YYYY_MM');
 BEGIN
     IF to_regclass(name) IS NOT NULL THEN RETURN false; END IF;
-    PERFORM pg_advisory_xact_lock(hashtext('cdp event partitions'));
+    LOCK TABLE events IN SHARE UPDATE EXCLUSIVE MODE;  -- see cdp_ensure_inbox_days
     IF to_regclass(name) IS NOT NULL THEN RETURN false; END IF;
     EXECUTE format('CREATE TABLE %I (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)', name);
     EXECUTE format('ALTER TABLE events ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,

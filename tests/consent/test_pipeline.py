@@ -79,6 +79,7 @@ def test_a_refused_event_is_rejected_with_its_reason_and_the_rest_is_kept(market
     rejected = RejectedEvent.objects.get()
     assert (rejected.code, rejected.message_id) == ("consent_refused", "m2")
     assert "marketing" in rejected.reason
+    assert bytes(rejected.payload) == b""
     kept = dict(Event.objects.values_list("message_id", "consent_gap"))
     assert kept == {"m1": True, "m3": False}
 
