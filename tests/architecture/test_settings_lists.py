@@ -35,7 +35,7 @@ def test_no_floor_names_an_upper_app_by_string():
         above = tuple(f"{name}." for name, other in FLOORS.items() if other > floor)
         for path in (ROOT / app).rglob("*.py"):
             where = str(path.relative_to(ROOT))
-            if where in COMPOSITION_ROOT or "migrations" in where or app == "cdp" and "/demo/" in where:
+            if where in COMPOSITION_ROOT or "migrations" in where or (app == "cdp" and "/demo/" in where):
                 continue
             # A dotted path such as "segments.memberships.evaluate"; prose has spaces, permissions have no third part.
             found += [

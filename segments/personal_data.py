@@ -1,0 +1,27 @@
+"""Where this app keeps personal data. A version's evidence names a few of the people whom its approval would move."""
+
+from cdp.personal_data import Declaration, Personal
+from segments import models
+
+_CONTENT, _REFERENCE, _STAFF = Personal.CONTENT, Personal.REFERENCE, Personal.STAFF
+
+PERSONAL_DATA: Declaration = {
+    models.Membership: {
+        "profile_id": _REFERENCE,
+        "segment": _CONTENT,
+        "entered_at": _CONTENT,
+        "left_at": _CONTENT,
+        "evidence": _CONTENT,
+        "evidence_left": _CONTENT,
+    },
+    models.Outbox: {"profile_id": _REFERENCE, "segment_id": _CONTENT, "change": _CONTENT, "membership_id": _REFERENCE},
+    models.RuleEpoch: {"after_id": _REFERENCE},
+    models.Segment: {"owner": _STAFF},
+    models.SegmentDecision: {"decided_by": _STAFF, "author_ids": _STAFF},
+    models.SegmentVersion: {
+        "evidence": _REFERENCE,
+        "author_ids": _STAFF,
+        "created_by": _STAFF,
+        "submitted_by": _STAFF,
+    },
+}

@@ -1,0 +1,75 @@
+"""How each table may change, decided once for each: never, only by the lifecycle, or freely."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from django.apps import apps
+from django.db.models import Model
+
+from cdp import append_only
+from cdp.governance.models import GovernedDecision, GovernedHead, GovernedVersion
+
+OURS = ("cdp", "profiles", "consent", "enrichment", "segments")
+APPEND_ONLY = {
+    "cdp.AccessRecord",
+    "consent.Entry",
+    "consent.NoticeDecision",
+    "consent.PurposeDecision",
+    "profiles.Merge",
+    "profiles.TraitValue",
+    "segments.SegmentDecision",
+}
+GOVERNED = {
+    *("consent.Notice", "consent.NoticeVersion", "consent.Purpose", "consent.PurposeVersion"),
+    *("segments.Segment", "segments.SegmentVersion"),
+}
+MUTABLE = {
+    # people who work here, their keys, and what runs
+    *("cdp.ApiKey", "cdp.Heartbeat", "cdp.Job", "cdp.PersonToken", "cdp.User"),
+    # events on their way in; retention drops them by day and by month
+    *("profiles.InboxRow", "profiles.Event", "profiles.EventKey", "profiles.RejectedEvent"),
+    # the identity graph, which late events regroup
+    *("profiles.Identifier", "profiles.Link", "profiles.Origin", "profiles.Sighting"),
+    # computed from the above, again at any time
+    *("profiles.Card", "profiles.Due", "profiles.Profile", "profiles.Trait"),
+    *("consent.ConsentState", "consent.DevicePreference"),
+    # queues and locks
+    *("profiles.Lane", "profiles.Touched", "segments.Outbox", "segments.RuleEpoch"),
+    # the catalogue
+    *("profiles.EventDefinition", "profiles.PropertyDefinition", "profiles.TraitDefinition", "profiles.Source"),
+    # a stay is closed once
+    "segments.Membership",
+    # destroyed, so that what they seal is forgotten
+    *("consent.EntryPrivate", "consent.SubjectKey"),
+}
+
+
+def our_models() -> dict[str, type[Model]]:
+    found = [model for model in apps.get_models() if model.__module__.split(".")[0] in OURS]
+    return {model._meta.label: model for model in found if not hasattr(model, "instance_type")}
+
+
+def test_every_model_is_of_exactly_one_kind() -> None:
+    kinds = [*APPEND_ONLY, *GOVERNED, *MUTABLE]
+    assert len(kinds) == len(set(kinds))
+    assert set(kinds) == our_models().keys()
+
+
+def test_what_is_called_append_only_was_made_so_by_its_migrations() -> None:
+    for app in OURS:
+        package = import_module(f"{app}.migrations") if apps.is_installed(app) and _has_migrations(app) else None
+        for module in iter_modules(package.__path__) if package else ():
+            import_module(f"{app}.migrations.{module.name}")
+    tables = {our_models()[label]._meta.db_table for label in APPEND_ONLY}
+    assert tables == append_only.declared & {model._meta.db_table for model in our_models().values()}
+
+
+def _has_migrations(app: str) -> bool:
+    return bool(apps.get_app_config(app).models)
+
+
+def test_governed_are_the_heads_and_versions_and_their_decisions_only_grow() -> None:
+    models = our_models()
+    heads = {label for label, model in models.items() if issubclass(model, GovernedHead | GovernedVersion)}
+    assert heads == GOVERNED
+    assert {label for label, model in models.items() if issubclass(model, GovernedDecision)} <= APPEND_ONLY
