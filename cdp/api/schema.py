@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
@@ -27,6 +27,15 @@ class ProblemSchema(serializers.Serializer):
 def problems(*statuses: int) -> dict[Any, Any]:
     """Name the statuses an operation answers with a problem, for `extend_schema(responses=…)`."""
     return {(status, "application/problem+json"): OpenApiResponse(ProblemSchema) for status in statuses}
+
+
+class AnyValue(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Any JSON. Null is named apart: in "one of anything and null" it would be both, and so be valid for nothing."""
+
+    target_class = "rest_framework.serializers.JSONField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": ["object", "array", "string", "number", "boolean"]}
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -43,7 +43,7 @@ class TokensView(APIView):
     @extend_schema(
         operation_id="tokens_issue",
         request=TokenRequestSerializer,
-        responses={201: TokenSerializer, **problems(400, 401)},
+        responses={201: TokenSerializer, **problems(400, 401, 429)},
         auth=[],
     )
     def post(self, request: Request) -> Response:
@@ -61,8 +61,12 @@ class TokensView(APIView):
 def _signed_in(request: Request, given: dict[str, Any]) -> User:
     # The same back-ends as the admin's login: axes counts the failures of both together.
     user = authenticate(request._request, username=given["username"], password=given["password"])
+    if getattr(request._request, "axes_locked_out", False):
+        request._request.axes_locked_out = False  # else axes' middleware puts the admin's page in place of the problem
+        wait = str(int(settings.AXES_COOLOFF_TIME * 3600))
+        raise Problem(429, "locked_out", "Too many wrong passwords. Try again later.", headers={"Retry-After": wait})
     if not isinstance(user, User):
-        raise Problem(401, "not_signed_in", "User name or password is wrong, or the account is locked for now.")
+        raise Problem(401, "not_signed_in", "User name or password is wrong.")
     code = given["one_time_password"]
     if settings.CDP_REQUIRE_OTP and (not code or match_token(user, code) is None):
         raise Problem(401, "one_time_password_required", "The one-time password is missing or wrong.")

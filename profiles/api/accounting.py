@@ -1,7 +1,7 @@
 """GET /v1/accounting: where every accepted event went, and what is still being worked on."""
 
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
@@ -55,8 +55,9 @@ class AccountingView(APIView):
 def _time(given: str) -> datetime:
     try:
         at = parse_datetime(given)
-    except ValueError:  # shaped like a time, but of the 31st of February
-        at = None
-    if at is None or at.tzinfo is None:
-        raise Problem(400, "invalid", "since: write a time with its zone.", (FieldError("since", "needs a zone"),))
-    return at
+        # In UTC: PostgreSQL refuses an offset of a day, which Python takes.
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):  # shaped like a time, but of the 31st of February, or before the year 1
+        pass
+    raise Problem(400, "invalid", "since: write a time with its zone.", (FieldError("since", "needs a zone"),))
