@@ -66,6 +66,7 @@ def test_a_dead_redis_costs_the_ringer_nothing_and_is_tried_again_only_after_a_p
     assert strokes[1] - strokes[0] >= 0.2
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_bell_that_broke_rings_again() -> None:
     strokes: list[float] = []
 
