@@ -13,8 +13,9 @@ TEST_COMMAND = "test"
 
 
 def main() -> None:
-    ensure_environment(lock=HERE / ("requirements-test.lock" if sys.argv[1:2] == [TEST_COMMAND] else "requirements.lock"))
-    if sys.argv[1:2] == [TEST_COMMAND]:
+    is_test = sys.argv[1:2] == [TEST_COMMAND]
+    ensure_environment(lock=HERE / ("requirements-test.lock" if is_test else "requirements.lock"))
+    if is_test:
         os.chdir(HERE)
         os.execv(sys.executable, [sys.executable, "-m", "pytest", *sys.argv[2:]])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
@@ -68,7 +69,7 @@ def install(python: Path, lock: Path) -> None:
         check=False,
     )
     if done.returncode:
-        sys.exit(f"pip could not install {lock.name}; its message is above. Run the same command again once it is mended.")
+        sys.exit(f"pip could not install {lock.name}; its message is above. Run the same again once it is mended.")
 
 
 if __name__ == "__main__":

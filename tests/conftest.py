@@ -1,4 +1,4 @@
-"""Every session gets its own embedded PostgreSQL and Valkey, migrated by the owner and used as the application's role."""
+"""Every session gets its own embedded PostgreSQL and Valkey, migrated by the owner, used as the application's role."""
 
 import os
 import shutil

@@ -1,10 +1,10 @@
-"""The whole product on a folder of its own, durable as in production, whose servers and processes a test may take away."""
+"""The whole product on a folder of its own, durable as in production, whose servers a test may take away."""
 
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ class Product:
         raise AssertionError(f"not applied within {seconds} s: {self.totals()}")
 
     def postmaster(self) -> int:
-        return int((self.folder / "postgres.socket").resolve().parent.joinpath("postgres", "postmaster.pid").open().readline())
+        folder = (self.folder / "postgres.socket").resolve().parent
+        return int((folder / "postgres" / "postmaster.pid").read_text().splitlines()[0])
 
     def kill_postgres(self) -> None:
         """An immediate stop: no checkpoint, the next start recovers."""
@@ -95,10 +96,10 @@ class Product:
 
 
 def _signal(find: Callable[[], int], number: int) -> None:
-    try:
+    # It may be down already: the fault it was to suffer is the one before.
+    gone = (ProcessLookupError, FileNotFoundError, psutil.NoSuchProcess, StopIteration, ValueError, IndexError)
+    with suppress(*gone):
         os.kill(find(), number)
-    except (ProcessLookupError, FileNotFoundError, psutil.NoSuchProcess, StopIteration, ValueError):
-        pass  # it is down already: the fault it was to suffer is the one before
 
 
 @contextmanager

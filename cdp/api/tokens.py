@@ -60,9 +60,10 @@ class TokensView(APIView):
 
 def _signed_in(request: Request, given: dict[str, Any]) -> User:
     # The same back-ends as the admin's login: axes counts the failures of both together.
-    user = authenticate(request._request, username=given["username"], password=given["password"])
-    if getattr(request._request, "axes_locked_out", False):
-        request._request.axes_locked_out = False  # else axes' middleware puts the admin's page in place of the problem
+    plain: Any = request._request
+    user = authenticate(plain, username=given["username"], password=given["password"])
+    if getattr(plain, "axes_locked_out", False):
+        plain.axes_locked_out = False  # else axes' middleware puts the admin's page in place of the problem
         wait = str(int(settings.AXES_COOLOFF_TIME * 3600))
         raise Problem(429, "locked_out", "Too many wrong passwords. Try again later.", headers={"Retry-After": wait})
     if not isinstance(user, User):

@@ -19,7 +19,7 @@ from cdp.copying import array
 from profiles import catalogue
 from profiles.identity import resolve
 from profiles.identity.resolve import First, Name
-from profiles.ingest import dialects, gates, leases, rejections, rows
+from profiles.ingest import gates, leases, rejections, rows
 from profiles.ingest.drafts import Draft, Work, count_duplicates, decode, pairs
 from profiles.ingest.gates import Claim, ResolvedEvent, Verdict
 from profiles.ingest.incoming import Kind, Rejected

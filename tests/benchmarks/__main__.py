@@ -63,7 +63,8 @@ def _report(rows: list[dict[str, object]], *, as_json: bool) -> None:
         key, ratios = str(row["key"]), row["ratios"]
         sign, bar = BARS[key[0]]
         print(f"({key}) {NAMES[key[0]]}{row['note']}")
-        print(f"    median {statistics.median(ratios):.3f}  (min {min(ratios):.3f}, max {max(ratios):.3f}; bar {sign} {bar})")
+        spread = f"min {min(ratios):.3f}, max {max(ratios):.3f}"
+        print(f"    median {statistics.median(ratios):.3f}  ({spread}; bar {sign} {bar})")
         print(f"    product {row['product']}; yardstick {row['yardstick']}")
 
 

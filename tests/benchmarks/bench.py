@@ -1,4 +1,4 @@
-"""One bench: servers of its own, the workload accepted and applied through the product's own verbs, four measurements."""
+"""One bench: servers of its own, the workload accepted and applied by the product's own verbs, four measurements."""
 
 import io
 import statistics
@@ -159,7 +159,8 @@ class Bench:
             theirs.append(seconds_for(self.port, yardstick))
             ours.append(seconds_for(self.port, product))
         self._stop_web()
-        per_second = [READ_REQUESTS / seconds for seconds in (statistics.median(ours[1:]), statistics.median(theirs[1:]))]
+        medians = statistics.median(ours[1:]), statistics.median(theirs[1:])
+        per_second = [READ_REQUESTS / seconds for seconds in medians]
         return {
             "key": "c",
             "note": f", {size} bytes, access records written",
@@ -307,6 +308,6 @@ def _issue_keys() -> tuple[str, str]:
         kind=KeyKind.SECRET, name="bench", scopes={Scope.INGEST_WRITE}, source="bench", by=None, now=now
     )
     _, read = api_keys.issue(
-        kind=KeyKind.SECRET, name="bench reads", scopes={Scope.PROFILES_READ}, purpose="", by=None, now=now
+        kind=KeyKind.SECRET, name="bench reads", scopes={Scope.PROFILES_READ}, purpose="service", by=None, now=now
     )
     return write, read

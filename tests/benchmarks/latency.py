@@ -3,9 +3,9 @@
     python -m tests.benchmarks.latency                     300 events/s for 60 s, a window of 10 s
     python -m tests.benchmarks.latency --window 600 --seconds 900      the long run
 
-Each second one new person does what the rule asks for. Measured over REST, from the acknowledgement of their events to the
-first answer that shows the segment, and from the end of their window to the first answer without it. Generator, product
-and measurement share the machine.
+Each second one new person does what the rule asks for. Measured over REST, from the acknowledgement of their events to
+the first answer that shows the segment, and from the end of their window to the first answer without it. Generator,
+product and measurement share the machine.
 """
 
 import argparse
@@ -60,20 +60,22 @@ def measure(running: Product, *, seconds: int, window: int, rate: int, batch: in
     _publish(running, window)
     measured = Measured()
     limits = httpx.Limits(max_connections=64)
-    with httpx.Client(base_url=running.base_url, timeout=10, trust_env=False, limits=limits) as http:
-        with ThreadPoolExecutor(48) as watchers:
-            started = time.monotonic()
-            chance = random.Random(1)
-            for number in range(seconds * rate // batch):
-                time.sleep(max(0.0, started + number * batch / rate - time.monotonic()))
-                watched = f"watched-{uuid.uuid4()}" if number % (rate // batch) == 0 else None
-                events, first = _batch(chance, batch, watched)
-                answer = http.post("/v1/batch", json=events, auth=(running.write_key, ""))
-                acknowledged = time.monotonic()
-                measured.batches += 1
-                measured.refused += answer.status_code != 200
-                if watched:
-                    watchers.submit(_watch, http, running.read_key, watched, acknowledged, first + window, measured)
+    with (
+        httpx.Client(base_url=running.base_url, timeout=10, trust_env=False, limits=limits) as http,
+        ThreadPoolExecutor(48) as watchers,
+    ):
+        started = time.monotonic()
+        chance = random.Random(1)
+        for number in range(seconds * rate // batch):
+            time.sleep(max(0.0, started + number * batch / rate - time.monotonic()))
+            watched = f"watched-{uuid.uuid4()}" if number % (rate // batch) == 0 else None
+            events, first = _batch(chance, batch, watched)
+            answer = http.post("/v1/batch", json=events, auth=(running.write_key, ""))
+            acknowledged = time.monotonic()
+            measured.batches += 1
+            measured.refused += answer.status_code != 200
+            if watched:
+                watchers.submit(_watch, http, running.read_key, watched, acknowledged, first + window, measured)
     return measured
 
 

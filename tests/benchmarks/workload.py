@@ -41,7 +41,9 @@ RULES: dict[str, dict[str, Any]] = {
     "shoe-lovers": _count("Product Viewed", ">=", 2, within="30d", where=_category("shoes")),
     "book-lovers": _count("Product Viewed", ">=", 2, where=_category("books")),
     "searchers": _count("Search", ">=", 1, within="14d"),
-    "carts-open": {"all": [_count("Cart Created", ">=", 1, within="7d"), _count("Order Completed", "=", 0, within="7d")]},
+    "carts-open": {
+        "all": [_count("Cart Created", ">=", 1, within="7d"), _count("Order Completed", "=", 0, within="7d")]
+    },
     "dormant": {"all": [_count("Page Viewed", "=", 0, within="30d"), _count("Order Completed", ">=", 1)]},
     "germans": {"trait": "country", "op": "=", "value": "DE"},
     "dach": {"trait": "country", "op": "in", "value": ["DE", "AT"]},

@@ -35,7 +35,11 @@ class SegmentClient:
 
         self.errors: list[Any] = []
         self.client = Client(
-            key, host=host, max_queue_size=EVENTS * 2, upload_size=100, on_error=lambda error, items: self.errors.append(error)
+            key,
+            host=host,
+            max_queue_size=EVENTS * 2,
+            upload_size=100,
+            on_error=lambda error, items: self.errors.append(error),
         )
 
     def track(self, user: str, number: int) -> str:
@@ -58,7 +62,11 @@ class RudderClient(SegmentClient):
 
         self.errors = []
         self.client = Client(
-            key, host=host, max_queue_size=EVENTS * 2, upload_size=100, on_error=lambda error, items: self.errors.append(error)
+            key,
+            host=host,
+            max_queue_size=EVENTS * 2,
+            upload_size=100,
+            on_error=lambda error, items: self.errors.append(error),
         )
 
 

@@ -209,14 +209,17 @@ def _compare(running: Product, *, sent: set[str], before: set[str], outcome: Out
 
 
 def _membership_problems(running: Product) -> list[str]:
+    environment = {"CDP_DATA_DIR": str(running.folder), "CDP_BOOTSTRAP": "0", "CDP_LOG_LEVEL": "ERROR"}
     done = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "verify_memberships"],
-        env={"CDP_DATA_DIR": str(running.folder), "CDP_BOOTSTRAP": "0", "CDP_LOG_LEVEL": "ERROR", "PATH": "/usr/bin:/bin"},
+        env=environment | {"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
     )
-    return [] if done.returncode == 0 and "0 memberships differ" in done.stdout else [done.stdout[-500:] + done.stderr[-500:]]
+    if done.returncode == 0 and "0 memberships differ" in done.stdout:
+        return []
+    return [done.stdout[-500:] + done.stderr[-500:]]
 
 
 def main() -> int:

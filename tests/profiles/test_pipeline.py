@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from profiles.identity import resolve
-from profiles.ingest import accounting, leases, pipeline
+from profiles.ingest import accounting, dialects, leases, pipeline
 from profiles.ingest.gates import Claim, Verdict
 from tests.conftest import empty_database
 from tests.profiles.stream import alias, apply, at, identify, one, people, person, rows, send, state, track, work
@@ -88,14 +88,14 @@ def test_a_paused_worker_that_resumes_before_the_other_has_finished_doubles_noth
 
 
 def test_a_bad_row_is_parked_alone_and_the_rest_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = pipeline.dialects.events
+    original = dialects.events
 
     def explode(row):
         if b"poison" in bytes(row.body):
             raise ZeroDivisionError("told to nobody: secret@example.com")
         return original(row)
 
-    monkeypatch.setattr(pipeline.dialects, "events", explode)
+    monkeypatch.setattr(dialects, "events", explode)
     for number in range(6):
         send([track("poison" if number == 2 else "Product Viewed", userId=f"u{number}")])
     for _ in range(30):

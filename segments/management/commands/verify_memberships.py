@@ -18,7 +18,8 @@ class Command(BaseCommand):
         found = memberships.recompute_differences(now=timezone.now())
         for difference in found[:_SHOWN]:
             stored, computed = ("in" if each else "out" for each in (difference.stored, difference.computed))
-            self.stdout.write(f"{to_public(difference.profile_id)} {difference.segment}: stored {stored}, should be {computed}")
+            who = f"{to_public(difference.profile_id)} {difference.segment}"
+            self.stdout.write(f"{who}: stored {stored}, should be {computed}")
         if found:
             raise CommandError(f"{len(found)} memberships differ from what the live rules say.")
         self.stdout.write("0 memberships differ")
