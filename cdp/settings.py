@@ -102,10 +102,12 @@ METRICS: list[str] = ["cdp.metrics.collect", "profiles.metrics.collect", "segmen
 _EMBEDDED_SOCKET = CDP_DATA_DIR / "postgres.socket"
 DATABASE_URL = env.text("DATABASE_URL", f"postgresql://cdp_app@/cdp?host={_EMBEDDED_SOCKET}")
 DATABASE_OWNER_URL = env.text("DATABASE_OWNER_URL", f"postgresql://cdp_owner@/cdp?host={_EMBEDDED_SOCKET}")
+# Connections stay open and are not asked first whether they still are: that is a round trip for every request, and one
+# that broke answers 503 once, is closed by Django at the end of that request, and is made anew by the next.
 DATABASES = {
-    "default": env.database("DATABASE_URL", DATABASE_URL) | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True},
+    "default": env.database("DATABASE_URL", DATABASE_URL) | {"CONN_MAX_AGE": None},
     "reads": env.database("DATABASE_URL", DATABASE_URL, options="-c synchronous_commit=off")
-    | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "TEST": {"MIRROR": "default"}},
+    | {"CONN_MAX_AGE": None, "TEST": {"MIRROR": "default"}},
     "owner": env.database("DATABASE_OWNER_URL", DATABASE_OWNER_URL) | {"TEST": {"MIRROR": "default"}},
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

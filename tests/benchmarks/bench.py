@@ -45,10 +45,13 @@ class Bench:
         try:
             django.setup()
             call_command("migrate", verbosity=0)
+            from cdp.workspace import set_up
+
             _as_owner("CREATE TABLE yardstick_row (id bigserial PRIMARY KEY, body bytea NOT NULL)")
             _as_owner("ALTER TABLE yardstick_row ALTER body SET STORAGE EXTERNAL")
             _as_owner("GRANT SELECT, INSERT ON yardstick_row TO cdp_app")
             _as_owner("GRANT USAGE ON yardstick_row_id_seq TO cdp_app")
+            set_up(folder=folder, now=datetime.now(UTC))
             write_key, read_key = _issue_keys()
         except BaseException:
             servers.stop()
