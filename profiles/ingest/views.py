@@ -2,12 +2,13 @@
 
 import logging
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from msgspec.json import encode
 
+from cdp.outages import is_passing
 from profiles.ingest import credentials, inbox
 from profiles.ingest.bodies import BodyRefused, inflate, open_body, too_large
 from profiles.ingest.doorbell import ring
@@ -35,7 +36,9 @@ def take(request: HttpRequest, route: str) -> HttpResponse:
         answer = _error(refused.status, refused.code, refused.message)
     except OSError:
         answer = _error(400, "body_cut_short", "The connection ended before the body did.")
-    except (OperationalError, InterfaceError) as error:
+    except (DatabaseError, InterfaceError) as error:
+        if not is_passing(error):
+            raise
         log.warning("an ingest request was turned away: %s", type(error).__name__)
         answer = _error(503, "unavailable", "Events cannot be stored at the moment. Send them again.")
         answer["Retry-After"] = str(RETRY_AFTER_SECONDS)

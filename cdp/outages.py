@@ -1,0 +1,14 @@
+"""Telling a database that is away from one that says no: the first is asked again, the second is a defect."""
+
+#: SQLSTATE classes of what passes: connection, resources, operator intervention, rollback, object in use.
+_PASSING = frozenset({"08", "53", "57", "40", "55"})
+
+
+def is_passing(error: Exception) -> bool:
+    """Say whether the database was away, full, stopped or in a rivalry, which no request is to blame for.
+
+    A connection that is cut in the middle of an answer has no SQLSTATE at all, and psycopg2 raises a plain
+    DatabaseError for it, not an OperationalError.
+    """
+    state: str | None = getattr(error.__cause__, "pgcode", None)
+    return state is None or state[:2] in _PASSING

@@ -1,0 +1,29 @@
+import pytest
+from django.db import DatabaseError, OperationalError, connection
+
+from cdp.outages import is_passing
+
+
+def _raised(kind: type[Exception], cause: Exception | None) -> Exception:
+    error = kind("told")
+    error.__cause__ = cause
+    return error
+
+
+def test_a_connection_cut_in_the_middle_of_an_answer_has_no_state_and_passes():
+    assert is_passing(_raised(DatabaseError, None))
+    assert is_passing(_raised(OperationalError, None))
+
+
+@pytest.mark.django_db
+def test_what_the_database_itself_refuses_does_not_pass():
+    with pytest.raises(DatabaseError) as refused, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    assert not is_passing(refused.value)
+
+
+@pytest.mark.django_db
+def test_a_lock_that_is_not_to_be_had_passes():
+    with pytest.raises(DatabaseError) as refused, connection.cursor() as cursor:
+        cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'busy' USING ERRCODE = 'lock_not_available'; END $$")
+    assert is_passing(refused.value)
