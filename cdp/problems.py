@@ -10,10 +10,13 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.views import set_rollback
+
+from cdp.outages import is_passing
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -84,6 +87,9 @@ def as_problem(error: Exception) -> Problem | None:
             return Problem(400, "invalid_json", str(error.detail))
         case exceptions.APIException():
             return Problem(error.status_code, _code(error), str(error.detail), headers=_headers(error))
+        case DatabaseError() | InterfaceError() if is_passing(error):
+            told = "The database cannot be reached at the moment: ask again."
+            return Problem(503, "unavailable", told, headers={"Retry-After": "2"})
     return None
 
 

@@ -2,6 +2,7 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection
 
 from cdp.outages import is_passing
+from cdp.problems import exception_handler
 
 
 def _raised(kind: type[Exception], cause: Exception | None) -> Exception:
@@ -27,3 +28,15 @@ def test_a_lock_that_is_not_to_be_had_passes():
     with pytest.raises(DatabaseError) as refused, connection.cursor() as cursor:
         cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'busy' USING ERRCODE = 'lock_not_available'; END $$")
     assert is_passing(refused.value)
+
+
+def test_rest_answers_503_while_the_database_is_away():
+    away = exception_handler(_raised(OperationalError, None), {})
+    assert away is not None and (away.status_code, away["Retry-After"]) == (503, "2")
+
+
+@pytest.mark.django_db
+def test_rest_raises_a_defect():
+    with pytest.raises(DatabaseError) as refused, connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    assert exception_handler(refused.value, {}) is None
