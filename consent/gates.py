@@ -108,6 +108,8 @@ def lane_step(batch: LaneBatch) -> Mapping[int, datetime]:
     stale = {
         person for person, touch in batch.people.items() if Cause.MERGE in touch.causes or Cause.CONSENT in touch.causes
     }
+    # Both at once: locks taken in two goes would not be in one order.
+    stale |= projection.with_ended_cards(batch.people, now=batch.now)
     if stale:
         projection.settle(profile_ids=stale, now=batch.now)
     return _expiries(batch)
@@ -118,9 +120,6 @@ def _expiries(batch: LaneBatch) -> dict[int, datetime]:
     rows = ConsentState.objects.filter(profile_id__in=list(batch.people)).running_out()
     for person, until, assured_until in rows.values_list("profile_id", "until", "assured_until"):
         ends[person] += [moment for moment in (until, assured_until) if moment is not None]
-    projection.write_expired_cards(
-        [person for person, moments in ends.items() if min(moments) <= batch.now], now=batch.now
-    )
     coming = {person: [moment for moment in moments if moment > batch.now] for person, moments in ends.items()}
     return {person: min(moments) for person, moments in coming.items() if moments}
 

@@ -108,10 +108,10 @@ def write_cards(profile_ids: Iterable[int], *, now: datetime) -> None:
     )
 
 
-def write_expired_cards(profile_ids: Iterable[int], *, now: datetime) -> None:
-    """Write the cards whose own end has passed; a grant that ran out long ago has been written down already."""
-    passed = Card.objects.filter(profile_id__in=list(profile_ids), section=SECTION, until__lte=now)
-    write_cards(passed.values_list("profile_id", flat=True), now=now)
+def with_ended_cards(profile_ids: Iterable[int], *, now: datetime) -> set[int]:
+    """Return whose card was written for a time that has passed; one that ran out long ago is written down already."""
+    ended = Card.objects.filter(profile_id__in=list(profile_ids), section=SECTION, until__lte=now)
+    return set(ended.values_list("profile_id", flat=True))
 
 
 _WITH_CONSENT = """
@@ -123,16 +123,18 @@ SELECT s.profile_id FROM consent_state s JOIN origin o ON o.id = s.profile_id
 
 
 def settle(*, profile_ids: Iterable[int], now: datetime) -> None:
-    """Lock and compute everything about people whose origins changed hands, and about those they were before.
+    """Lock and compute everything about people whose origins changed hands or time is up, and those they were before.
 
-    People who never said anything, under any of their origins, cost one look and leave no trace.
+    Their cards are written whether or not anything changed: only under the lock is it certain that no other writer's
+    decision is missing. People who never said anything, under any of their origins, cost one look and leave no trace.
     """
     with connection.cursor() as cursor:
         cursor.execute(_WITH_CONSENT, {"people": list(profile_ids)})
         known = {person for (person,) in cursor.fetchall()}
     if known:
         lock_people(known, now=now)
-        refresh(profile_ids=known, purposes=None, now=now)
+        unchanged = known - refresh(profile_ids=known, purposes=None, now=now)
+        write_cards(unchanged, now=now)
 
 
 def standings_of(profile_ids: Sequence[int]) -> Standings:

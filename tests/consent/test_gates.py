@@ -1,12 +1,14 @@
 """Consent where it is asked: on the way in, on the way out, when time passes and when two people become one."""
 
 import json
+import threading
 
 import pytest
+from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consent import ledger
+from consent import ledger, projection
 from consent.decisions import Assurance
 from consent.gates import collection_gate, lane_step, merge_step, read_gate
 from consent.models import ConsentState, DevicePreference, Entry, EntryPrivate, SubjectKey
@@ -207,8 +209,6 @@ def publish_once(marketing):
 
 
 def store(events):
-    from django.db import connection
-
     from cdp.copying import copy_rows
 
     columns = ("bucket", "kind", "source_id", "origin_id", "event_id", "ts", "received_at", "applied_at", "name",
@@ -328,6 +328,42 @@ def test_the_end_of_a_grant_is_a_due_time_and_the_card_is_written_when_it_comes(
     card = Card.objects.get(profile_id=profile_of(ann), section="consent")
     assert (card.body["marketing"]["state"], card.until) == ("expired", None)
     assert {each.code for each in read_gate(read(ann, minute=61))} == {"consent_expired"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_withdrawal_while_the_lane_writes_the_card_is_on_it(ann, publish, monkeypatch):
+    publish("marketing", title="M", legal_basis="consent", expires_after="1h")
+    publish("insight", title="I", legal_basis="consent")
+    ledger.grant(statement=statement(ann, "marketing", "insight"), told_by=teller(), now=at(1))
+    withdrawing = threading.Thread(target=_withdraw, args=(statement(ann, "insight", minute=2),))
+    write = projection.card.write_section
+
+    def write_late(section, rows):
+        if threading.current_thread() is not withdrawing and not withdrawing.ident:
+            withdrawing.start()
+            withdrawing.join(1)  # until it is done, or waits for us
+        write(section, rows)
+
+    monkeypatch.setattr(projection.card, "write_section", write_late)
+    with transaction.atomic():
+        lane_step(batch(ann, minute=60))
+    withdrawing.join(30)
+    assert {each.code for each in read_gate(read(ann, purpose="insight"))} == {"consent_refused"}
+
+
+def _withdraw(told):
+    try:
+        ledger.withdraw(statement=told, told_by=teller(), now=at(2))
+    finally:
+        connection.close()
+
+
+def test_a_card_that_missed_a_decision_is_mended_by_the_decisions_own_touch(ann, marketing):
+    ledger.withdraw(statement=statement(ann), told_by=teller(), now=at(1))
+    Card.objects.filter(profile_id=profile_of(ann), section="consent").update(body={})
+
+    lane_step(batch(ann, minute=2, causes=("consent",)))
+    assert {each.code for each in read_gate(read(ann))} == {"consent_refused"}
 
 
 def test_a_merge_computes_the_winner_from_everybodys_entries(marketing, settings):
