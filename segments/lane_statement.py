@@ -25,6 +25,8 @@ from segments.rulebook import LiveRule, Rulebook
 from segments.rules.compiler import Compiled, LeafColumns
 from segments.rules.nodes import EventLeaf, Rule, TraitLeaf, leaves_of
 
+# A Postgres function takes at most 100 arguments, and a rule may have more leaves.
+_ARGUMENTS = 50
 _NUMBERS = msgspec.json.Encoder(decimal_format="number")
 
 _TEMPLATE = """
@@ -195,12 +197,13 @@ def _evidence(judged: tuple[LiveRule, ...], compiled: Compiled | None) -> str:
 
 def _leaves(live: LiveRule, columns: tuple[LeafColumns, ...]) -> str:
     tests = dict(_tests(live.rule))
-    seen = (
+    seen = [
         f"jsonb_build_object('path', {_text(leaf.path)}{tests.get(leaf.path, '')},"
         f" 'holds', d.{leaf.value}, 'observed', d.{leaf.observed})"
         for leaf in columns
-    )
-    return f"jsonb_build_array({', '.join(seen)})"
+    ]
+    groups = (seen[start : start + _ARGUMENTS] for start in range(0, len(seen), _ARGUMENTS))
+    return "(" + " || ".join(f"jsonb_build_array({', '.join(group)})" for group in groups) + ")"
 
 
 def _tests(rule: Rule) -> Iterator[tuple[str, str]]:

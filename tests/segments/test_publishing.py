@@ -19,6 +19,16 @@ def test_a_newly_live_rule_is_backfilled_over_the_people_already_there(world: Wo
     assert RuleEpoch.objects.get().status == EpochStatus.READY
 
 
+def test_a_rule_of_more_leaves_than_a_function_takes_arguments_is_judged(world: World) -> None:
+    anna = world.person(age=137)
+    world.publish("aged", {"any": [{"trait": "age", "op": "=", "value": number} for number in range(140)]})
+    world.backfill()
+    assert world.members("aged") == {anna}
+    evidence = world.stays(anna)[0].evidence
+    assert [leaf["value"] for leaf in evidence] == list(range(140))
+    assert [leaf["value"] for leaf in evidence if leaf["holds"]] == [137]
+
+
 def test_the_old_versions_memberships_stand_until_the_new_one_is_evaluated(world: World) -> None:
     anna = world.person(country="DE")
     world.publish("europeans", GERMAN)
