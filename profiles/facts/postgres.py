@@ -29,7 +29,8 @@ def statement(*, reading: Reading, body: str, zone: str) -> str:
     ctes = [_scope(), _people(reading, zone)]
     if reading.histories:
         ctes.append(_events(reading, zone))
-    return "WITH " + ",\n".join(ctes) + "\n" + escaped(body)
+    # The body may begin with a WITH of its own, where several parts share a stage.
+    return "WITH " + ",\n".join(ctes) + f"\nSELECT * FROM (\n{escaped(body)}\n) body"
 
 
 def rendered(expression: ir.Table) -> str:

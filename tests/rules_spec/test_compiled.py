@@ -91,6 +91,15 @@ def test_many_rules_are_decided_part_by_part(postgres: Postgres, monkeypatch: py
     assert postgres.rows(asked, parts, ids=[1]) == postgres.rows(asked, whole, ids=[1])
 
 
+def test_parts_that_read_no_events_are_one_statement_too(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = question(**{f"r{number}": GERMAN | {"value": value} for number, value in enumerate(("DE", "FR", "IT"))})
+    whole = compiled(asked)
+    monkeypatch.setattr(compiler, "_COLUMNS_PER_PART", 6)
+    parts = compile(asked.rules, catalogue=CATALOGUE)
+    assert parts.sql != whole.sql
+    assert postgres.rows(asked, parts, ids=[1]) == postgres.rows(asked, whole, ids=[1])
+
+
 def test_more_rules_than_a_row_can_hold_are_refused() -> None:
     rules = {f"r{number}": parse(GERMAN) for number in range(900)}
     with pytest.raises(TooManyRules):
