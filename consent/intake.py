@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from cdp.ids import from_public, new_id
 from consent import ledger
 from consent.decisions import Operation
@@ -50,8 +52,12 @@ class Told:
 _VERBS = {Operation.GRANT: ledger.grant, Operation.DENY: ledger.deny, Operation.WITHDRAW: ledger.withdraw}
 
 
+@transaction.atomic
 def accept(*, told: Told, told_by: Teller, now: datetime, idempotency_key: str = "") -> Receipt:
-    """Record what was told. A name nobody knows begins a person: a refusal has to be kept too. Raises LedgerError."""
+    """Record what was told. A name nobody knows begins a person: a person's refusal has to be kept too.
+
+    Raises LedgerError, and then nothing is kept, the name included.
+    """
     origin_id = _origin(told.identifier, now=now)
     statement = Statement(
         origin_id=origin_id,

@@ -12,7 +12,7 @@ from cdp import api_keys
 from cdp.models import AccessRecord, KeyKind, Scope
 from consent import export_jobs
 from consent.models import ConsentState, Entry
-from profiles.models import Identifier
+from profiles.models import Identifier, Profile
 from tests.consent.conftest import person, profile_of
 
 pytestmark = pytest.mark.django_db
@@ -117,6 +117,15 @@ def test_what_cannot_be_recorded_is_refused_with_the_field_named(writer, marketi
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
     assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert not Entry.objects.exists()
+    assert not Identifier.objects.exists() and not Profile.objects.exists()
+
+
+def test_a_reused_idempotency_key_keeps_no_name(writer, marketing):
+    call("POST", "/v1/consent", GRANT, token=writer, **{"Idempotency-Key": "k-1"})
+    bob = {**GRANT, "identifier": {"type": "email", "value": "bob@example.com"}}
+
+    assert call("POST", "/v1/consent", bob, token=writer, **{"Idempotency-Key": "k-1"}).status_code == 409
+    assert not Identifier.objects.filter(type="email").exists()
 
 
 @pytest.mark.parametrize("body", [b"{", b"[]", b'"x"', b"[" * 100_000, b'{"method": "\\ud800"}', b'{"a": 1e999}', b""])
