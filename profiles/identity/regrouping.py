@@ -98,6 +98,7 @@ def _lock(cursor: Any, plan: Plan) -> None:
     known = sorted(people - set(plan.born))
     if known:
         cursor.execute("SELECT id FROM profile WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [known])
+        cursor.execute(_LOCK_ORIGINS, {"losers": [merge.loser_id for merge in plan.merges], "moved": list(plan.moved)})
 
 
 def _births(plan: Plan) -> Iterable[tuple[object, ...]]:
@@ -192,6 +193,11 @@ def _touch(cursor: Any, plan: Plan) -> None:
 
 _LINK = ("origin_id", "root_id", "recorded_from", "recorded_to", "event_id", "reason")
 _MERGE_ROW = ("winner_id", "loser_id", "at", "event_id", "identifier_type", "reason")
+# In the order of ids, as a claim does it, and before any step of another app locks rows of its own.
+_LOCK_ORIGINS = """
+SELECT id FROM origin WHERE root_id = ANY(%(losers)s::bigint[]) OR id = ANY(%(moved)s::bigint[])
+ ORDER BY id FOR NO KEY UPDATE
+"""
 _MERGED = "unnest(%(winners)s::bigint[], %(losers)s::bigint[]) AS merged (winner, loser)"
 _MERGE = (
     """WITH merged AS (SELECT * FROM unnest(%(winners)s::bigint[], %(losers)s::bigint[], %(events)s::bigint[],

@@ -193,9 +193,9 @@ def _store(work: Work, origin_of: Mapping[Name, int]) -> None:
         draft.origin_id = origin_of[draft.names[0]]
     with connection.cursor() as cursor:
         _claim_keys(cursor, work)
+        root_of = rows.lock_origins(cursor, {draft.origin_id for draft in work.drafts})
         cursor.execute("SELECT clock_timestamp()")
         now = cursor.fetchone()[0]
-        root_of = resolve.roots({draft.origin_id for draft in work.drafts})
         for draft in work.drafts:
             root = root_of.get(draft.origin_id)
             if root is None:

@@ -23,12 +23,23 @@ _EVENT_COLUMNS = (
 _TRAIT_COLUMNS = (
     "origin_id", "name", "value", "method", "source_id", "source_priority", "observed_at", "event_id", "applied_at",
 )  # fmt: skip
+_LOCK_ORIGINS = "SELECT id, root_id FROM origin WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _COUNT_ORIGINS = """
 UPDATE origin SET event_count = event_count + seen.count, first_seen_at = least(first_seen_at, seen.first),
        last_seen_at = greatest(last_seen_at, seen.last)
   FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS seen (id, count, first, last)
  WHERE origin.id = seen.id
 """
+
+
+def lock_origins(cursor: Any, origins: Iterable[int]) -> dict[int, int]:
+    """Return the profile each origin belongs to, and keep it so until this claim commits.
+
+    A merge or a move waits for that, so whoever is touched here is whose the events are. In the order of ids and before
+    the gates lock anything of theirs, as learning does it: the two never wait for each other in a circle.
+    """
+    cursor.execute(_LOCK_ORIGINS, [array(origins)])
+    return dict(cursor.fetchall())
 
 
 def copy_events(cursor: Any, work: Work, *, now: datetime) -> None:
@@ -98,7 +109,7 @@ def _array(texts: Iterable[str]) -> str:
 
 
 def count_origins(cursor: Any, drafts: Sequence[Draft]) -> None:
-    """Count per origin. Last of all, and sorted: these are the only rows that two claims may both want."""
+    """Count per origin; the rows are this claim's since `lock_origins`."""
     seen: dict[int, tuple[int, datetime, datetime]] = {}
     for draft in drafts:
         ts = draft.event.ts
