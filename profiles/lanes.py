@@ -24,6 +24,7 @@ from profiles.models import Cause
 
 LANES_PER_BATCH = 512
 TOUCHES_PER_BATCH = 8_000
+DUE_PER_SWEEP = 2_000
 EVERYTHING = "*"
 _TRAIT = "trait:"
 _IDENTIFIER = "identifier:"
@@ -48,9 +49,10 @@ class LaneBatch:
 
 Step = Callable[[LaneBatch], Mapping[int, datetime]]
 
+# In any order: while more lanes wait than one run takes, a fixed order would leave the last of them waiting for ever.
 _TAKE_LANES = """
 SELECT id FROM lane WHERE EXISTS (SELECT FROM touched WHERE touched.lane = lane.id)
- ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+ ORDER BY random() LIMIT %s FOR UPDATE SKIP LOCKED
 """
 # What an application waits for goes before what a publication or a new threshold touches in bulk.
 _TAKE_TOUCHES = """
@@ -140,7 +142,7 @@ def evaluate_now(*, profile_ids: Iterable[int], keys: Iterable[str], cause: Caus
         _evaluate(cursor, [(profile_id, spelled, str(Cause(cause).value)) for profile_id in profile_ids])
 
 
-def sweep_due(*, limit: int = 2_000) -> int:
+def sweep_due(*, limit: int = DUE_PER_SWEEP) -> int:
     """Touch the people whose due time has come, at most `limit`; return how many."""
     with connection.cursor() as cursor:
         cursor.execute(_SWEEP, [limit])

@@ -18,8 +18,7 @@ LANES_WAIT_SECONDS = 1.0
 @shared_task(name="profiles.drain")
 def drain() -> None:
     """Store what waits in the inbox and evaluate whom it touched, until nothing waits or the share of time is used."""
-    started = time.monotonic()
-    if work_off(until=started + SHARE_SECONDS):
+    if work_off(until=time.monotonic() + SHARE_SECONDS):
         doorbell.ring()
 
 
@@ -28,23 +27,26 @@ def sweep() -> None:
     """Find everything a lost doorbell, a dead worker or the passing of time has left."""
     days.prepare()
     leases.park_the_dead()
-    lanes.sweep_due()
-    drain()
+    if work_off(until=time.monotonic() + SHARE_SECONDS, sweeping=True):
+        doorbell.ring()
 
 
-def work_off(*, until: float) -> bool:
+def work_off(*, until: float, sweeping: bool = False) -> bool:
     """Claim and evaluate in turns until the monotonic time `until`; return whether work may be left.
 
-    Under load claims come first: a person touched by ten claims is then evaluated once.
+    Under load claims come first: a person touched by ten claims is then evaluated once. With `sweeping`, the people
+    whose time has come are looked for as well, until there are no more of them.
     """
     evaluated_at = time.monotonic()
     while True:
+        if sweeping:
+            sweeping = lanes.sweep_due() >= lanes.DUE_PER_SWEEP
         with _uncollected():
             claimed = pipeline.claim_once()
         if not claimed or time.monotonic() - evaluated_at > LANES_WAIT_SECONDS:
             taken = lanes.run_once()
             evaluated_at = time.monotonic()
-            if not claimed and not taken:
+            if not claimed and not taken and not sweeping:
                 return False
         if time.monotonic() > until:
             return True

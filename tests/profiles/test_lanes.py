@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 
-from profiles import card, lanes
+from profiles import card, lanes, tasks
 from profiles.identity import resolve
 from profiles.ingest import leases, pipeline
 from profiles.lanes import LaneBatch
@@ -166,6 +166,26 @@ def test_a_window_is_left_when_it_ends_and_not_looked_at_again(settings) -> None
     assert counted(profile, "recent") == 0
     assert rows("SELECT * FROM due") == []
     assert lanes.sweep_due() == 0
+
+
+def test_everybody_whose_time_has_come_is_looked_at_in_one_sweep(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.LANE_STEPS = [f"{__name__}.remember"]
+    monkeypatch.setattr(lanes, "DUE_PER_SWEEP", 2)
+    monkeypatch.setitem(lanes.sweep_due.__kwdefaults__, "limit", 2)
+    apply(*[track(userId=f"u{number}") for number in range(7)])
+    rows("INSERT INTO due SELECT id, bucket, now() - interval '1 second' FROM profile RETURNING 1")
+    seen.clear()
+    tasks.sweep()
+    assert sum(len(batch.people) for batch in seen) == 7
+    assert rows("SELECT * FROM due") == []
+
+
+def test_no_lane_waits_for_ever_behind_busier_ones() -> None:
+    rows("INSERT INTO touched (lane, profile_id, keys, cause) VALUES (1023, 1023, '{*}', 'event') RETURNING 1")
+    for _ in range(50):
+        rows("INSERT INTO touched (lane, profile_id, keys, cause) VALUES (0, 0, '{*}', 'event') RETURNING 1")
+        lanes.run_once(limit=1)
+    assert one("SELECT count(*) FROM touched WHERE lane = 1023") == 0
 
 
 def test_a_reader_does_not_wait_for_the_sweep(settings) -> None:
