@@ -324,9 +324,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "filters": {"private": {"()": "cdp.private_logs.PrivateFilter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["private"]}},
     "root": {"handlers": ["stderr"], "level": env.text("CDP_LOG_LEVEL", "INFO")},
     "loggers": {
+        "django": {"handlers": []},  # everything through the one handler that tells nothing about anybody
         "axes": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "django.security.DisallowedHost": {"level": "ERROR"},
