@@ -20,6 +20,8 @@ from profiles.ingest.incoming import (
     MAX_MESSAGE_ID,
     MAX_PAYLOAD_BYTES,
     MAX_PROPERTIES,
+    MAX_PROPERTY_NAME,
+    MAX_SHARED_BYTES,
     NUMBER_LIMIT,
     IncomingEvent,
     Kind,
@@ -126,6 +128,9 @@ def _alone(row: StoredRequest, position: int, opened: OpenedBody) -> bytes:
         comma = b"" if inside.strip() == b"{" else b","
         plain = b'%s%s"type":"%s"}' % (inside, comma, row.route.encode())
     sent_at, context = bytes(opened.sent_at), bytes(opened.context)
+    if max(len(sent_at), len(context)) > MAX_SHARED_BYTES:
+        # Kept with each event it would grow a thousandfold; without it (its consent too) nothing may be sent again.
+        return b'{"batch":[%s],"context":' % plain
     return b'{"batch":[%s],"sentAt":%s,"context":%s}' % (plain, sent_at, context)
 
 
@@ -149,6 +154,10 @@ def _rejected(row: StoredRequest, position: int, opened: OpenedBody, refused: Ev
 
 def _shared(opened: OpenedBody) -> _Shared:
     plain = bytes(opened.context)
+    for field, said in (("context", opened.context), ("sentAt", opened.sent_at)):
+        if len(bytes(said)) > MAX_SHARED_BYTES:
+            reason = f"{field}, said of the whole batch, is larger than {MAX_SHARED_BYTES} bytes."
+            raise EventRefused(RejectionCode.TOO_LARGE, field, reason)
     context = _decode(_context_of_batch, plain, at="context") or {}
     _check_fit(context, plain, at="context")
     return _Shared(_time(_decode(_anything, bytes(opened.sent_at), at="sentAt"), "sentAt"), context)
@@ -282,6 +291,9 @@ def _content(kind: Kind, event: _Event, context: dict[str, Any]) -> dict[str, An
     if len(content) > MAX_PROPERTIES:
         reason = f"{field} holds {len(content)} values, at most {MAX_PROPERTIES} are kept."
         raise EventRefused(RejectionCode.TOO_MANY_PROPERTIES, field, reason)
+    if content and max(map(len, content)) > MAX_PROPERTY_NAME:
+        reason = f"A name in {field} is longer than {MAX_PROPERTY_NAME} characters."
+        raise EventRefused(RejectionCode.TOO_LONG, field, reason)
     return content
 
 

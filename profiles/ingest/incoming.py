@@ -8,6 +8,7 @@ from msgspec import Struct
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_EVENT_BYTES = 32 * 1024
+MAX_SHARED_BYTES = 8 * 1024  # what a batch says about all of its events is stored with each of them
 MAX_PAYLOAD_BYTES = 2 * MAX_EVENT_BYTES  # what is kept of a refused event
 MAX_EVENTS = 2_500
 MAX_DEPTH = 32
@@ -15,6 +16,7 @@ MAX_PROPERTIES = 300
 MAX_MESSAGE_ID = 100
 MAX_ID = 500
 MAX_EVENT_NAME = 200
+MAX_PROPERTY_NAME = 200
 # Amounts are numeric(38,9) in the database: 29 digits before the point. A larger number is refused here, where
 # its sender can be told, and not found out by a cast inside a lane.
 NUMBER_LIMIT = 1e29

@@ -347,6 +347,28 @@ def test_what_is_wrong_with_the_whole_batch_is_told_of_each_of_its_events(batch:
     assert [(type(event), event.field) for event in found] == [(Rejected, field)] * 2
 
 
+@pytest.mark.parametrize("field", ["context", "sentAt"])
+def test_what_is_said_of_a_whole_batch_is_bounded_and_not_kept_with_every_event(field: str) -> None:
+    said = "x" * 200_000
+    batch = {field: {"a": said} if field == "context" else said}
+    outcome = read({"batch": [track()] * 10, **batch}, event_count=10)
+    assert {(one.code, one.field) for one in outcome if isinstance(one, Rejected)} == {("event_too_large", field)}
+    for one in outcome:
+        assert isinstance(one, Rejected)
+        assert len(one.payload) < 1_000
+        with pytest.raises(BodyRefused):
+            open_body(one.payload, route="batch")
+
+
+@pytest.mark.parametrize("kind", ["track", "page", "identify", "group"])
+def test_names_are_as_long_as_an_index_can_hold(kind: str) -> None:
+    part = "traits" if kind in ("identify", "group") else "properties"
+    event = {**track(), "type": kind, "groupId": "g"}
+    assert read_one({**event, part: {"x" * 200: 1}}).properties == {"x" * 200: 1}
+    outcome = refused({**event, part: {"a": 1, "x" * 201: 1}})
+    assert (outcome.code, outcome.field) == ("too_long", part)
+
+
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     assert read_one(track(properties={"a": "\\u0000"})).properties == {"a": "\\u0000"}
 
