@@ -13,17 +13,18 @@ rules it judged and the new card section where that differs from the stored one.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 
 from profiles.facts.postgres import escaped, quoted
 from segments import judging
 from segments.rulebook import LiveRule, Rulebook
-from segments.rules.compiler import Compiled, LeafColumns
+from segments.rules.compiler import Compiled, LeafColumns, TooManyRules
 from segments.rules.nodes import EventLeaf, Rule, TraitLeaf, leaves_of
+from segments.rules.parser import Refused
 
 # A Postgres function takes at most 100 arguments, and a rule may have more leaves.
 _ARGUMENTS = 50
@@ -106,7 +107,8 @@ section AS (
 ),
 judged AS (
     SELECT profile_id, d.due, coalesce(s.body, '[]') AS body,
-        {until} AS until, c.body AS old_body, c.until AS old_until
+        CASE WHEN %(renews)s THEN d.due ELSE least(d.due, c.until) END AS until,
+        c.body AS old_body, c.until AS old_until
     FROM batch b
     LEFT JOIN (SELECT profile_id, {due} AS due FROM decided) d USING (profile_id)
     LEFT JOIN section s USING (profile_id)
@@ -144,7 +146,10 @@ _NO_KEPT_ENTRIES = "CROSS JOIN (SELECT NULL::jsonb AS entry) kept"
 
 
 def build(book: Rulebook, segment_ids: frozenset[int]) -> str:
-    """The statement that judges these segments; it takes `ids`, `causes` (in the same order) and `now`."""
+    """The statement that judges these segments; it takes `ids`, `causes` (in the same order), `now` and `renews`.
+
+    With `renews` the card's until begins anew: the statement is the first of those that judge everything.
+    """
     judged = tuple(live for live in book.rules if live.segment_id in segment_ids)
     compiled = _compiled(book, judged)
     whole = segment_ids >= book.everything
@@ -155,8 +160,20 @@ def build(book: Rulebook, segment_ids: frozenset[int]) -> str:
         evidence=_evidence(judged, compiled),
         due=f"least({', '.join(compiled.dues.values())})" if compiled else "NULL::timestamptz",
         kept=_NO_KEPT_ENTRIES if whole and not book.broken else _KEPT_ENTRIES,
-        until="d.due" if whole else "least(d.due, c.until)",
     )
+
+
+def refusal(book: Rulebook) -> str:
+    """Why some statement that judges the whole book cannot be built or planned; empty where all can."""
+    asked = {"ids": [0], "causes": ["backfill"], "now": datetime(2000, 1, 1, tzinfo=UTC), "renews": True}
+    try:
+        # A transaction of its own, since a statement that fails would end the caller's.
+        with transaction.atomic(), connection.cursor() as cursor:
+            for fitting in book.sets(book.everything):
+                cursor.execute("EXPLAIN " + build(book, fitting), asked)
+    except (DatabaseError, TooManyRules, Refused) as error:
+        return str(error).partition("\n")[0]
+    return ""
 
 
 def _compiled(book: Rulebook, judged: tuple[LiveRule, ...]) -> Compiled | None:

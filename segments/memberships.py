@@ -38,7 +38,11 @@ def evaluate(batch: LaneBatch) -> Mapping[int, datetime]:
         return {}
     due: dict[int, datetime] = {}
     for segment_ids, people in _groups(book, batch).items():
-        due |= _judge(book, segment_ids, people, now=batch.now)
+        renews = segment_ids == book.everything
+        for fitting in book.sets(segment_ids):
+            for profile_id, at in _judge(book, fitting, people, now=batch.now, renews=renews).items():
+                due[profile_id] = min(at, due.get(profile_id, at))
+            renews = False
     return due
 
 
@@ -81,11 +85,13 @@ def _cause(touch: Touch) -> str:
 
 
 def _judge(
-    book: Rulebook, segment_ids: frozenset[int], people: Mapping[int, str], *, now: datetime
+    book: Rulebook, segment_ids: frozenset[int], people: Mapping[int, str], *, now: datetime, renews: bool
 ) -> dict[int, datetime]:
     statement = book.statement(segment_ids, build=lane_statement.build)
     with connection.cursor() as cursor:
-        cursor.execute(statement, {"ids": list(people), "causes": list(people.values()), "now": now})
+        cursor.execute(
+            statement, {"ids": list(people), "causes": list(people.values()), "now": now, "renews": renews}
+        )
         rows = cursor.fetchall()
     card.write_section(
         "segments",
@@ -105,9 +111,9 @@ class Difference:
 
 
 _STORED = "SELECT profile_id, segment_id FROM membership WHERE left_at IS NULL"
-_HOLDS = "SELECT profile_id, {segment_id}::bigint AS segment_id FROM decided WHERE {value}"
+_HOLDS = "SELECT profile_id, {segment_id}::bigint AS segment_id FROM {decided} WHERE {value}"
 _DIFFER = """
-WITH decided AS MATERIALIZED ({decided}), computed AS ({holds}), stored AS ({stored})
+WITH {decided}, computed AS ({holds}), stored AS ({stored})
 SELECT profile_id, segment_id, s.is_in IS NOT NULL, c.is_in IS NOT NULL
 FROM (SELECT *, true AS is_in FROM stored) s FULL JOIN (SELECT *, true AS is_in FROM computed) c
     USING (profile_id, segment_id)
@@ -136,9 +142,14 @@ def recompute_differences(*, now: datetime) -> tuple[Difference, ...]:
 def _differ(book: Rulebook) -> str:
     if not book.rules:
         nobody = f"{_STORED} AND false"
-        return _DIFFER.format(decided="SELECT 1", holds=nobody, stored=_STORED)
-    compiled = judging.compiled({live.key: live.rule for live in book.rules}, catalogue=book.catalogue, leaves=False)
-    holds = " UNION ALL ".join(
-        _HOLDS.format(segment_id=live.segment_id, value=compiled.values[live.key]) for live in book.rules
-    )
-    return _DIFFER.format(decided=compiled.sql, holds=holds, stored=_STORED)
+        return _DIFFER.format(decided="decided AS (SELECT 1)", holds=nobody, stored=_STORED)
+    decided, holds = [], []
+    for number, fitting in enumerate(book.sets(book.everything)):
+        rules = [live for live in book.rules if live.segment_id in fitting]
+        compiled = judging.compiled({live.key: live.rule for live in rules}, catalogue=book.catalogue, leaves=False)
+        name = f"decided_{number}"
+        decided.append(f"{name} AS MATERIALIZED ({compiled.sql})")
+        holds += [
+            _HOLDS.format(segment_id=live.segment_id, decided=name, value=compiled.values[live.key]) for live in rules
+        ]
+    return _DIFFER.format(decided=", ".join(decided), holds=" UNION ALL ".join(holds), stored=_STORED)

@@ -6,7 +6,7 @@ is ever judged under an epoch that is over, and a lane's compiled statements are
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import UUID
@@ -16,7 +16,7 @@ from django.db import connection
 from segments.content import rule_of
 from segments.dependencies import catalogue_of
 from segments.models import EpochStatus, RuleEpoch
-from segments.rules.nodes import Rule
+from segments.rules.nodes import Rule, leaves_of
 from segments.rules.reads import touch_keys
 from segments.rules.vocabulary import Catalogue
 
@@ -24,6 +24,8 @@ EVERYTHING = "*"
 _SEGMENT = "segment:"
 _LOCK = 0x5E67_0001
 _KEPT_STATEMENTS = 64
+# A Postgres select has at most 1,664 columns: two per rule and two per leaf it freezes as evidence.
+_COLUMNS_PER_STATEMENT = 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class LiveRule:
     replaces: bool
     rule: Rule
     touched_by: frozenset[str]
+
+    @property
+    def width(self) -> int:
+        """How many columns of a statement it takes at most."""
+        return 2 + 2 * len({leaf for _, leaf in leaves_of(self.rule)})
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,20 @@ class Rulebook:
         if EVERYTHING in changed:
             return self.everything
         return frozenset(rule.segment_id for rule in self.rules if not changed.isdisjoint(rule.touched_by))
+
+    def sets(self, segment_ids: frozenset[int]) -> Iterator[frozenset[int]]:
+        """These segments in as few sets as one statement each can judge; one empty set where there are none."""
+        fitting: set[int] = set()
+        width = 0
+        for live in self.rules:
+            if live.segment_id not in segment_ids:
+                continue
+            if fitting and width + live.width > _COLUMNS_PER_STATEMENT:
+                yield frozenset(fitting)
+                fitting, width = set(), 0
+            fitting.add(live.segment_id)
+            width += live.width
+        yield frozenset(fitting)
 
     def statement(self, segment_ids: frozenset[int], *, build: Callable[["Rulebook", frozenset[int]], str]) -> str:
         """The SQL that judges these segments, or a few more where that saves compiling yet another set.
