@@ -6,6 +6,7 @@ all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from cdp.governance.content import content_hash
@@ -13,6 +14,7 @@ from profiles.facts.values import ValueType
 from segments.catalogue import workspace_zone
 from segments.content import rule_of
 from segments.models import RuleEpoch
+from segments.rules.checker import check
 from segments.rules.nodes import ConsentLeaf, EventLeaf, PropertyLeaf, Rule, TraitLeaf, leaves_of
 from segments.rules.vocabulary import Catalogue
 
@@ -29,6 +31,18 @@ def dependencies_of(version: Any, *, catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
+def still_fits(version: Any, *, catalogue: Catalogue) -> bool:
+    """Say whether the live rule can be judged. That a purpose is not live any more does not stand in the way.
+
+    Consent to such a purpose is unknown for everybody, so the members leave; frozen, they would go on being told as
+    members on the strength of a consent that nobody may use.
+    """
+    rule = rule_of(version.content)
+    purposes = {leaf.purpose for _, leaf in leaves_of(rule) if isinstance(leaf, ConsentLeaf)}
+    known = replace(catalogue, purposes=catalogue.purposes | purposes)
+    return check(rule, catalogue=known, workspace_tz=workspace_zone()).ok
+
+
 def is_current(row: RuleEpoch, *, catalogue: Catalogue) -> bool:
     """Say whether the epoch's version would be published under the same dependencies today."""
     if row.version is None:
@@ -37,13 +51,14 @@ def is_current(row: RuleEpoch, *, catalogue: Catalogue) -> bool:
 
 
 def catalogue_of(dependencies: Iterable[Mapping[str, Any]]) -> Catalogue:
-    """The catalogue as these epochs were published under."""
-    reads = [tuple(read) for one in dependencies for read in one["reads"] if read[-1] != _UNKNOWN]
+    """The catalogue as these epochs were published under, with the purposes that were not live any more."""
+    told = [tuple(read) for one in dependencies for read in one["reads"]]
+    reads = [read for read in told if read[-1] != _UNKNOWN]
     return Catalogue(
         traits={read[1]: ValueType(read[2]) for read in reads if read[0] == "trait"},
         events=frozenset(read[1] for read in reads if read[0] == "event"),
         properties={(read[1], read[2]): ValueType(read[3]) for read in reads if read[0] == "property"},
-        purposes=frozenset(read[1] for read in reads if read[0] == "consent"),
+        purposes=frozenset(read[1] for read in told if read[0] == "consent"),
     )
 
 

@@ -17,13 +17,14 @@ from typing import Any
 from django.db import transaction
 
 from cdp.governance.content import content_hash
+from cdp.governance.errors import ContentInvalid
 from cdp.governance.governed import Governed
-from segments import doorbell, preview, rulebook
-from segments.catalogue import load_catalogue, workspace_zone
+from cdp.problems import FieldError
+from segments import doorbell, lane_statement, preview, rulebook
+from segments.catalogue import load_catalogue
 from segments.content import require_acknowledged, review_content, rule_of
-from segments.dependencies import dependencies_of, is_current
+from segments.dependencies import dependencies_of, is_current, still_fits
 from segments.models import EpochStatus, RuleEpoch, Segment, SegmentDecision, SegmentVersion
-from segments.rules.checker import check
 from segments.rules.vocabulary import Catalogue
 
 
@@ -50,11 +51,18 @@ def freeze_evidence(version: Any, /, *, now: datetime) -> Mapping[str, Any]:
 
 
 def go_live(version: Any, /, *, now: datetime) -> None:
-    """Put the version into the lanes' hands and start its backfill."""
+    """Put the version into the lanes' hands and start its backfill.
+
+    Raises ContentInvalid where the lanes could not judge by all live rules then: one statement that fails would stop
+    the evaluation of everybody.
+    """
     rulebook.hold_to_change()
     catalogue = load_catalogue()
     _publish(version, catalogue=catalogue, now=now)
     _publish_stale(catalogue=catalogue, now=now)
+    if told := lane_statement.refusal(rulebook.current()):
+        message = f"With this version live, the live rules together cannot be judged: {told}."
+        raise ContentInvalid(message, errors=(FieldError("rule", message),))
     _ring()
 
 
@@ -98,7 +106,7 @@ SEGMENTS = Governed(
 def _publish(version: Any, *, catalogue: Catalogue, now: datetime) -> None:
     before = RuleEpoch.objects.filter(segment_id=version.head_id).order_by("-epoch").first()
     dependencies = dependencies_of(version, catalogue=catalogue)
-    fits = check(rule_of(version.content), catalogue=catalogue, workspace_tz=workspace_zone()).ok
+    fits = still_fits(version, catalogue=catalogue)
     RuleEpoch.objects.create(
         segment_id=version.head_id,
         version=version,

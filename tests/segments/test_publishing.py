@@ -1,3 +1,6 @@
+from cdp.governance import lifecycle
+from consent import catalogue, ledger
+from consent.models import Purpose
 from profiles.models import PropertyDefinition
 from segments import publishing
 from segments.models import EpochStatus, RuleEpoch
@@ -104,3 +107,24 @@ def test_a_rule_that_no_longer_fits_keeps_its_members_and_stops_nobody_else(worl
     world.judge(anna, now=START + seconds(1))
     assert world.members("spenders") == world.members("germans") == {anna}
     assert [entry["key"] for entry in world.card(anna)[0]] == ["germans", "spenders"]
+
+
+def test_members_by_a_purpose_leave_when_the_purpose_is_retired(world: World) -> None:
+    world.purpose("marketing")
+    anna, ben = world.person(country="DE"), world.person(country="FR")
+    for person in (anna, ben):
+        world.consent(person, "marketing", ledger.grant, at=START - seconds(60))
+    world.publish("readers", {"consent": "marketing"})
+    world.publish("reachable", {"any": [{"consent": "marketing"}, GERMAN]})
+    world.publish("others", {"not": {"consent": "marketing"}}, acknowledged=["true_without_data"])
+    world.backfill()
+    assert world.members("readers") == world.members("reachable") == {anna, ben}
+    lifecycle.retire(head=Purpose.objects.get(), comment="not needed", by=world.approver, now=START)
+    catalogue.forget()
+    assert publishing.republish(now=START + seconds(1)) == 3
+    world.backfill(now=START + seconds(2))
+    assert world.members("readers") == world.members("others") == set()
+    assert world.members("reachable") == {anna}
+    assert [entry["key"] for entry in world.card(anna)[0]] == ["reachable"]
+    assert RuleEpoch.objects.latest("epoch").status == EpochStatus.READY
+    assert publishing.republish(now=START + seconds(3)) == 0
