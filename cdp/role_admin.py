@@ -1,13 +1,17 @@
 """Admin pages whose rights follow the platform's roles, and lists that stay quick on large tables."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
 
+from cdp import access
+from cdp.access import Actor
 from cdp.models import User
 from cdp.roles import Role, has_role
 
@@ -18,6 +22,28 @@ def person_of(request: HttpRequest) -> User:
     """Return who is signed in; admin pages let nobody else through."""
     assert isinstance(request.user, User)
     return request.user
+
+
+def record_act(
+    request: HttpRequest,
+    action: str,
+    *,
+    profile_ids: Iterable[int] = (),
+    fields: Iterable[str],
+    basis: Mapping[str, Any] | None = None,
+) -> None:
+    """Record what the person signed in was shown, of whom, or what they changed: no record, no answer."""
+    people = list(profile_ids)
+    if people or basis:
+        access.record(
+            actor=Actor.person(person_of(request)),
+            action=action,
+            profile_ids=people,
+            purpose="administration",
+            fields=fields,
+            now=timezone.now(),
+            basis=basis,
+        )
 
 
 def may_see(request: HttpRequest, model: type[models.Model]) -> bool:

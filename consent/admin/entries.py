@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -16,7 +17,7 @@ from unfold.decorators import display
 from cdp.access import Actor
 from cdp.ids import to_public
 from cdp.models import Job
-from cdp.role_admin import LargeTableAdmin, person_of
+from cdp.role_admin import LargeTableAdmin, person_of, record_act
 from cdp.roles import Role, has_role
 from cdp.templatetags.cdp_text import exact
 from consent import exports, ledger
@@ -147,9 +148,22 @@ class EntryAdmin(LargeTableAdmin):
     def has_export_permission(self, request: HttpRequest) -> bool:
         return has_role(request.user, Role.COMPLIANCE)
 
+    @transaction.atomic
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         more = {"may_export": self.has_export_permission(request), **(extra_context or {})}
         response: HttpResponse = super().changelist_view(request, more)
+        changes = (getattr(response, "context_data", None) or {}).get("cl")
+        if changes:
+            people = {row.root_id for row in changes.result_list if row.root_id is not None}
+            record_act(request, "consent.list", profile_ids=sorted(people), fields=("consent",))
+        return response
+
+    @transaction.atomic
+    def render_change_form(self, request: HttpRequest, *args: Any, obj: Any = None, **options: Any) -> HttpResponse:
+        people = [] if obj.root_id is None else [obj.root_id]
+        named = {"entry": ledger.public_id(obj.seq)}
+        record_act(request, "consent.read", profile_ids=people, fields=("consent",), basis=named)
+        response: HttpResponse = super().render_change_form(request, *args, obj=obj, **options)
         return response
 
     def exports_view(self, request: HttpRequest) -> HttpResponse:

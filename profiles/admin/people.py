@@ -1,4 +1,3 @@
-from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
@@ -13,10 +12,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from cdp import access
-from cdp.access import Actor
 from cdp.ids import from_public, to_public
-from cdp.role_admin import LargeTableAdmin, person_of
+from cdp.role_admin import LargeTableAdmin, record_act
 from cdp.templatetags.cdp_text import ago, exact
 from profiles import person, subject, timeline
 from profiles.models import Merge, Profile
@@ -61,7 +58,8 @@ class ProfileAdmin(LargeTableAdmin):
         response: HttpResponse = super().changelist_view(request, extra_context)
         changes = (getattr(response, "context_data", None) or {}).get("cl")
         if changes:
-            _record(request, "list", [row.pk for row in changes.result_list], ("name", "email"))
+            people = [row.pk for row in changes.result_list]
+            record_act(request, "profile.list", profile_ids=people, fields=("name", "email"))
         return response
 
     def change_view(
@@ -76,7 +74,8 @@ class ProfileAdmin(LargeTableAdmin):
                 self.message_user(request, f"{_shown(object_id)} was merged: this is the person it became.")
                 return HttpResponseRedirect(reverse("admin:profiles_profile_change", args=[profile.pk]))
             context = self._page(request, profile)
-            _record(request, "read", [profile.pk], ("timeline", *(section.key for section in context["sections"])))
+            shown = ("timeline", *(section.key for section in context["sections"]))
+            record_act(request, "profile.read", profile_ids=[profile.pk], fields=shown)
         return TemplateResponse(request, "profiles/person/page.html", context)
 
     def _page(self, request: HttpRequest, profile: Profile) -> dict[str, Any]:
@@ -105,7 +104,7 @@ class ProfileAdmin(LargeTableAdmin):
         with transaction.atomic():
             profile = _person(object_id)
             stated = trait_history(profile_id=profile.pk, name=name)
-            _record(request, "read", [profile.pk], (f"traits.{name}",))
+            record_act(request, "profile.read", profile_ids=[profile.pk], fields=(f"traits.{name}",))
         return TemplateResponse(request, "profiles/person/trait_history.html", {"stated": stated, "name": name})
 
     def no_history_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -193,16 +192,3 @@ def _person(object_id: str) -> Profile:
     if profile is None:
         raise Http404("There is no person with this id.")
     return profile
-
-
-def _record(request: HttpRequest, action: str, profile_ids: list[int], fields: Iterable[str]) -> None:
-    if not profile_ids:
-        return
-    access.record(
-        actor=Actor.person(person_of(request)),
-        action=f"profile.{action}",
-        profile_ids=profile_ids,
-        purpose="administration",
-        fields=fields,
-        now=timezone.now(),
-    )

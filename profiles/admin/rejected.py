@@ -1,5 +1,6 @@
 import gzip
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.decorators import action, display
 
-from cdp.role_admin import LargeTableAdmin, person_of
+from cdp.role_admin import LargeTableAdmin, person_of, record_act
 from cdp.roles import Role, has_role
 from cdp.templatetags.cdp_text import exact
 from profiles.ingest import rejections
@@ -112,6 +113,20 @@ class RejectedEventAdmin(LargeTableAdmin):
         "An event that cannot be stored is kept here whole, with its reason and the field that caused it. "
         "The other events of its request are stored all the same."
     )
+
+    def has_payload_permission(self, request: HttpRequest) -> bool:
+        """What was sent may hold anything about anybody: it is shown to those who can do something about it."""
+        return has_role(request.user, Role.AUTHOR, Role.ADMINISTRATOR, Role.COMPLIANCE)
+
+    def get_fields(self, request: HttpRequest, obj: RejectedEvent | None = None) -> Sequence[Any]:
+        fields: Sequence[Any] = super().get_fields(request, obj)
+        return fields if self.has_payload_permission(request) else [name for name in fields if name != "sent"]
+
+    def render_change_form(self, request: HttpRequest, *args: Any, obj: Any = None, **options: Any) -> HttpResponse:
+        if self.has_payload_permission(request):
+            record_act(request, "rejected_event.read", fields=("payload",), basis={"rejected_event": obj.pk})
+        response: HttpResponse = super().render_change_form(request, *args, obj=obj, **options)
+        return response
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedEvent]:
         rows: QuerySet[RejectedEvent] = super().get_queryset(request)

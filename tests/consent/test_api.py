@@ -226,6 +226,17 @@ def test_the_log_is_listed_without_counting_and_an_entry_shows_its_bytes(officer
     assert "&quot;operation&quot;:&quot;grant&quot;" in shown
 
 
+def test_who_looks_into_the_log_is_on_record_with_whom_it_showed(officer, writer, marketing):
+    call("POST", "/v1/consent", GRANT, token=writer)
+    entry = Entry.objects.get()
+    officer.get("/admin/consent/entry/")
+    officer.get(f"/admin/consent/entry/{entry.seq}/change/")
+
+    records = AccessRecord.objects.order_by("id").values_list("action", "profile_id", "fields")
+    shown = profile_of(entry.origin_id)
+    assert list(records) == [("consent.list", shown, ["consent"]), ("consent.read", shown, ["consent"])]
+
+
 def test_nobody_edits_the_log(officer, writer, marketing):
     call("POST", "/v1/consent", GRANT, token=writer)
     entry = Entry.objects.get()

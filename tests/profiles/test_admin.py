@@ -210,6 +210,19 @@ def test_who_only_looks_cannot_send_an_event_through_again():
     assert "Send through again" not in client.get(f"/admin/profiles/rejectedevent/{row.pk}/change/").content.decode()
 
 
+def test_what_was_sent_is_shown_to_those_who_may_act_on_it_and_recorded():
+    apply(track("Nobody's", properties={"colour": "red"}))
+    row = RejectedEvent.objects.get()
+    address = f"/admin/profiles/rejectedevent/{row.pk}/change/"
+    for role in (Role.VIEWER, Role.APPROVER):
+        page = signed_in(role).get(address).content.decode()
+        assert row.reason in page and "colour" not in page
+    assert not AccessRecord.objects.exists()
+    assert "colour" in signed_in(Role.COMPLIANCE).get(address).content.decode()
+    record = AccessRecord.objects.get()
+    assert (record.action, record.basis) == ("rejected_event.read", {"rejected_event": row.pk})
+
+
 def test_what_cannot_be_read_as_json_is_shown_as_it_is():
     RejectedEvent.objects.create(
         received_at=NOON,
@@ -219,7 +232,7 @@ def test_what_cannot_be_read_as_json_is_shown_as_it_is():
         reason="…",
         payload=b'{"a": "\\ud800" \xff',
     )
-    client = signed_in(Role.VIEWER)
+    client = signed_in(Role.COMPLIANCE)
     answer = client.get(f"/admin/profiles/rejectedevent/{RejectedEvent.objects.get().pk}/change/")
     assert answer.status_code == 200
     assert "\ufffd" in answer.content.decode()
