@@ -66,7 +66,7 @@ class SegmentAdmin(GovernedAdmin):
             access.record(
                 actor=Actor.person(person_of(request)),
                 action="profile.why",
-                profile_ids=[profile_id],
+                profile_ids=[reasons.profile_id if reasons else profile_id],
                 purpose="administration",
                 fields=[f"segments.{key}"],
                 now=now,

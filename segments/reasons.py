@@ -6,15 +6,20 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from cdp.governance.models import DecisionKind
 from profiles import lanes
+from profiles.models import Profile
 from segments import rulebook
 from segments.judging import compiled
 from segments.models import Membership, SegmentDecision
 from segments.rulebook import LiveRule
 from segments.rules.explain import Explanation, Observed, explain
+
+_LOCK_PERSON = """
+SELECT p.id, p.merged_into FROM origin o JOIN profile p ON p.id = o.root_id WHERE o.id = %s FOR NO KEY UPDATE OF p
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +52,36 @@ class _Seen:
     explanation: Explanation
 
 
+@transaction.atomic
 def why(*, profile_id: int, key: str, now: datetime) -> Reasons | None:
-    """Explain one live segment for one person; None when no such segment is live.
+    """Explain one live segment for one person; None when no such segment is live, or there is nobody to explain it for.
 
     Where the stored membership is behind what is true now (an event that waits for its lane, a window that ended this
-    second), the person is evaluated first, so that the explanation and the membership never contradict each other.
+    second), the person is evaluated first, so that the explanation and the membership never contradict each other. For
+    that the person is locked as their lane locks them, and before the rules are held, in the lane's order.
     """
+    person = _locked(profile_id)
+    if person is None:
+        return None
+    rulebook.hold()
     live = _live(key)
     if live is None:
         return None
-    seen = _look(live, profile_id, now=now)
-    if seen.is_member != _is_in(profile_id, live):
-        lanes.refresh(profile_id)
-        seen = _look(live, profile_id, now=now)
+    as_of = _no_earlier_than_judged(now, person)
+    seen = _look(live, person, now=as_of)
+    if seen.is_member != _is_in(person, live):
+        lanes.refresh(person)
+        as_of = _no_earlier_than_judged(now, person)
+        seen = _look(live, person, now=as_of)
     return Reasons(
-        profile_id=profile_id,
+        profile_id=person,
         segment=live,
         is_member=seen.is_member,
         approval=_approval(live),
         explanation=seen.explanation,
         changes_at=seen.changes_at,
-        stay=_latest_stay(profile_id, live),
-        as_of=now,
+        stay=_latest_stay(person, live),
+        as_of=as_of,
     )
 
 
@@ -94,6 +107,27 @@ def _as_json(observed: Observed) -> Any:
     if isinstance(observed, Decimal):
         return int(observed) if observed == observed.to_integral_value() else float(observed)
     return observed
+
+
+def _locked(profile_id: int) -> int | None:
+    """Lock the person this profile is now part of, and return their id; None where there is none."""
+    asked = profile_id
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_LOCK_PERSON, [asked])
+            found = cursor.fetchone()
+        if found is None:
+            return None
+        profile_id, winner = found
+        if winner is None:
+            return int(profile_id)
+        asked = winner  # a merge came in between
+
+
+def _no_earlier_than_judged(now: datetime, profile_id: int) -> datetime:
+    """The caller's moment, or the last evaluation's where that was later: its stay is what the answer stands beside."""
+    judged = Profile.objects.values_list("evaluated_at", flat=True).get(pk=profile_id)
+    return max(now, judged) if judged else now
 
 
 def _live(key: str) -> LiveRule | None:
