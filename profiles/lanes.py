@@ -6,6 +6,7 @@ about them. An event and its note commit together, so whoever takes the note see
 each other inside their claims are both seen here. No evaluation builds on an earlier one, only on stored facts.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,18 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from cdp.copying import array, copy_rows
-from profiles import card, traits
+from profiles import card, failures, traits
 from profiles.identity.resolve import bucket_of
 from profiles.models import Cause
+
+log = logging.getLogger(__name__)
 
 LANES_PER_BATCH = 512
 TOUCHES_PER_BATCH = 8_000
 DUE_PER_SWEEP = 2_000
+#: More than this many people failing in one batch are no people's fault: then everybody waits until it is mended.
+MOST_PARKED_AT_ONCE = 100
+PARKED_FOR = timedelta(minutes=5)
 EVERYTHING = "*"
 _TRAIT = "trait:"
 _IDENTIFIER = "identifier:"
@@ -47,6 +53,8 @@ class LaneBatch:
     people: Mapping[int, Touch]
 
 
+#: A touch as it is taken from the queue: profile id, keys, cause.
+_Taken = tuple[int, Sequence[str], str]
 Step = Callable[[LaneBatch], Mapping[int, datetime]]
 
 # In any order: while more lanes wait than one run takes, a fixed order would leave the last of them waiting for ever.
@@ -92,7 +100,13 @@ SELECT bucket, profile_id, '{*}', 'sweep' FROM due
  WHERE due_at <= clock_timestamp()
    AND NOT EXISTS (SELECT FROM touched
                     WHERE lane = bucket AND touched.profile_id = due.profile_id AND cause = 'sweep')
+   AND NOT EXISTS (SELECT FROM parked_touch WHERE parked_touch.profile_id = due.profile_id)
  ORDER BY due_at LIMIT %s
+"""
+
+_RELEASE = """
+WITH released AS (DELETE FROM parked_touch WHERE parked_at <= clock_timestamp() - %s RETURNING profile_id, keys, cause)
+INSERT INTO touched (lane, profile_id, keys, cause) SELECT profile_id %% 1024, profile_id, keys, cause FROM released
 """
 
 
@@ -109,9 +123,22 @@ def touch(*, profile_ids: Iterable[int], keys: Iterable[str], cause: Cause | str
             )
 
 
-@transaction.atomic
 def run_once(*, limit: int = LANES_PER_BATCH) -> int:
-    """Take up to `limit` lanes with touched people, evaluate those people, and return how many touches were taken."""
+    """Take up to `limit` lanes with touched people, evaluate those people, and return how many touches were taken.
+
+    Somebody whose evaluation fails by themselves is parked, so that the others go on.
+    """
+    try:
+        return _run(limit, _evaluate)
+    except Exception as error:  # whatever a stored value can cause in any step
+        if failures.is_passing(error):
+            raise
+        log.error("an evaluation failed and is done in parts: %s", failures.told_without_data(error))
+    return _run(limit, _evaluate_in_parts)
+
+
+@transaction.atomic
+def _run(limit: int, evaluate: Callable[[Any, Sequence[_Taken]], None]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_LANES, [limit])
         lanes = [lane for (lane,) in cursor.fetchall()]
@@ -119,7 +146,7 @@ def run_once(*, limit: int = LANES_PER_BATCH) -> int:
             return 0
         cursor.execute(_TAKE_TOUCHES, [lanes, TOUCHES_PER_BATCH])
         touches = cursor.fetchall()
-        _evaluate(cursor, touches)
+        evaluate(cursor, touches)
         return len(touches)
 
 
@@ -149,7 +176,45 @@ def sweep_due(*, limit: int = DUE_PER_SWEEP) -> int:
         return int(cursor.rowcount)
 
 
-def _evaluate(cursor: Any, touches: Sequence[tuple[int, Sequence[str], str]]) -> None:
+def release_parked() -> int:
+    """Have parked people tried again, once each has waited; return how many touches that are."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RELEASE, [PARKED_FOR])
+        return int(cursor.rowcount)
+
+
+def _evaluate_in_parts(cursor: Any, touches: Sequence[_Taken]) -> None:
+    """Evaluate in halves of halves until those who fail stand alone, and park these. In the order of ids, as all lock.
+
+    Raises what they fail with when they are too many.
+    """
+    of: defaultdict[int, list[_Taken]] = defaultdict(list)
+    for taken in touches:
+        of[taken[0]].append(taken)
+    parts, parked = [sorted(of)], 0
+    while parts:
+        people = parts.pop()
+        try:
+            with transaction.atomic():
+                _evaluate(cursor, [taken for person in people for taken in of[person]])
+        except Exception as error:
+            if failures.is_passing(error) or parked == MOST_PARKED_AT_ONCE:
+                raise
+            if len(people) > 1:
+                half = len(people) // 2
+                parts += [people[half:], people[:half]]
+                continue
+            parked += 1
+            _park(cursor, of[people[0]], error)
+
+
+def _park(cursor: Any, touches: Sequence[_Taken], error: Exception) -> None:
+    told = failures.told_without_data(error)
+    rows = [(profile, array(keys), cause, told) for profile, keys, cause in touches]
+    copy_rows(cursor, "parked_touch", ("profile_id", "keys", "cause", "error"), rows)
+
+
+def _evaluate(cursor: Any, touches: Sequence[_Taken]) -> None:
     keys: defaultdict[int, set[str]] = defaultdict(set)
     causes: defaultdict[int, dict[str, None]] = defaultdict(dict)
     for profile, changed, cause in touches:

@@ -8,7 +8,7 @@ from django.db.models import Count
 
 from cdp.metrics import Gauge, Sample
 from profiles.ingest.accounting import totals
-from profiles.models import Due, InboxRow, InboxState, Profile, RejectedEvent
+from profiles.models import Due, InboxRow, InboxState, ParkedTouch, Profile, RejectedEvent
 
 _TOUCHED = "SELECT count(*), count(DISTINCT profile_id) FROM touched"
 
@@ -27,6 +27,7 @@ def collect(now: datetime, /) -> Iterator[Gauge]:
     touches, people = _touched()
     yield _gauge("cdp_touches_waiting", "Notes of changed people that no lane has taken yet.", touches)
     yield _gauge("cdp_touched_people_waiting", "People among them.", people)
+    yield Gauge("cdp_touches_parked", "Notes of people whose evaluation fails, by the error.", _parked_by_error())
     overdue = Due.objects.filter(due_at__lte=now).count()
     yield _gauge("cdp_due_waiting", "People whose due time has passed and who were not evaluated since.", overdue)
     yield _gauge("cdp_people", "People, each counted once.", Profile.objects.filter(merged_into=None).count())
@@ -39,6 +40,11 @@ def _gauge(name: str, description: str, value: float) -> Gauge:
 def _rejected_by_code() -> tuple[Sample, ...]:
     rows = RejectedEvent.objects.values_list("code").annotate(Count("id")).order_by("code")
     return tuple(Sample(count, {"code": code}) for code, count in rows)
+
+
+def _parked_by_error() -> tuple[Sample, ...]:
+    rows = ParkedTouch.objects.values_list("error").annotate(Count("id")).order_by("error")
+    return tuple(Sample(count, {"error": error}) for error, count in rows)
 
 
 def _oldest_pending(now: datetime) -> float:

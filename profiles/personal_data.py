@@ -43,6 +43,7 @@ PERSONAL_DATA: Declaration = {
         "first_seen_at": _CONTENT,
         "last_seen_at": _CONTENT,
     },
+    models.ParkedTouch: {"profile_id": _REFERENCE, "keys": _CONTENT},
     models.Profile: {
         "id": _REFERENCE,
         "merged_into": _REFERENCE,

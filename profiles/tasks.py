@@ -27,6 +27,7 @@ def sweep() -> None:
     """Find everything a lost doorbell, a dead worker or the passing of time has left."""
     days.prepare()
     leases.park_the_dead()
+    lanes.release_parked()
     if work_off(until=time.monotonic() + SHARE_SECONDS, sweeping=True):
         doorbell.ring()
 

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from cdp.copying import array
-from profiles import catalogue
+from profiles import catalogue, failures
 from profiles.identity import resolve
 from profiles.identity.resolve import First, Name
 from profiles.ingest import gates, leases, rejections, rows
@@ -60,45 +60,20 @@ def _attempt(leased: Sequence[LeasedRow], *, lease: int, worker: int) -> None:
     except LeaseLost:
         log.warning("worker %s was overtaken: its claim is undone, another one did the work", worker)
     except (OperationalError, InterfaceError) as error:
-        if not _is_passing(error):
+        if not failures.is_passing(error):
             _blame(leased, error, lease=lease)
             return
         leases.give_back(lease=lease)
-        if not _is_rivalry(error):
+        if not failures.is_rivalry(error):
             raise
     except Exception as error:  # whatever a payload can cause: it costs its own row, never the queue
         _blame(leased, error, lease=lease)
 
 
 def _blame(leased: Sequence[LeasedRow], error: Exception, *, lease: int) -> None:
-    told = _told_without_data(error)
+    told = failures.told_without_data(error)
     log.error("a claim of %s requests failed: %s", len(leased), told)
     leases.suspect(lease=lease, error=told)
-
-
-def _is_passing(error: Exception) -> bool:
-    """Say whether the database was away, full, stopped or deadlocked, which no payload is to blame for."""
-    state = _state(error)
-    return state is None or state[:2] in {"08", "53", "57", "40", "55"}
-
-
-def _is_rivalry(error: Exception) -> bool:
-    """Say whether another claim was only in the way: a deadlock, or a lock not to be had."""
-    return (_state(error) or "")[:2] in {"40", "55"}
-
-
-def _state(error: Exception) -> str | None:
-    return getattr(error.__cause__, "pgcode", None)
-
-
-def _told_without_data(error: Exception) -> str:
-    """Name an error by its kind and place: its message may hold what a person sent."""
-    place = error.__traceback__
-    while place and place.tb_next:
-        place = place.tb_next
-    state = _state(error) if isinstance(error, DatabaseError) else None
-    where = f"at {place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno}" if place else ""
-    return " ".join(filter(None, (type(error).__name__, state, where)))
 
 
 def store(leased: Sequence[LeasedRow], *, lease: int) -> None:

@@ -509,6 +509,33 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="ParkedTouch",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("profile_id", models.BigIntegerField(db_index=True)),
+                ("keys", django.contrib.postgres.fields.ArrayField(base_field=models.TextField(), size=None)),
+                (
+                    "cause",
+                    models.TextField(
+                        choices=[
+                            ("event", "Event"),
+                            ("sweep", "Sweep"),
+                            ("merge", "Merge"),
+                            ("backfill", "Backfill"),
+                            ("version", "Version"),
+                            ("consent", "Consent"),
+                            ("threshold", "Threshold"),
+                        ]
+                    ),
+                ),
+                ("error", models.TextField()),
+                ("parked_at", models.DateTimeField()),
+            ],
+            options={
+                "db_table": "parked_touch",
+            },
+        ),
+        migrations.CreateModel(
             name="Touched",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),

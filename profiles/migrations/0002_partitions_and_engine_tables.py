@@ -122,6 +122,7 @@ END $$;
 STORAGE = """
 ALTER TABLE touched ALTER at SET DEFAULT clock_timestamp();
 ALTER TABLE touched SET (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+ALTER TABLE parked_touch ALTER parked_at SET DEFAULT clock_timestamp();
 ALTER TABLE card SET (fillfactor = 70);
 ALTER TABLE card ALTER body SET STORAGE MAIN;
 ALTER TABLE profile SET (fillfactor = 70);

@@ -10,6 +10,7 @@ from profiles.models.lane import Lane
 from profiles.models.link import Link, LinkReason
 from profiles.models.merge import Merge
 from profiles.models.origin import Origin
+from profiles.models.parked_touch import ParkedTouch
 from profiles.models.profile import Profile
 from profiles.models.property_definition import PropertyDefinition
 from profiles.models.rejected_event import RejectedEvent
@@ -38,6 +39,7 @@ __all__ = [
     "LinkReason",
     "Merge",
     "Origin",
+    "ParkedTouch",
     "PersonalClass",
     "Profile",
     "PropertyDefinition",

@@ -34,7 +34,7 @@ MUTABLE = {
     *("profiles.Card", "profiles.Due", "profiles.Profile", "profiles.Trait"),
     *("consent.ConsentState", "consent.DevicePreference"),
     # queues and locks
-    *("profiles.Lane", "profiles.Touched", "segments.Outbox", "segments.RuleEpoch"),
+    *("profiles.Lane", "profiles.ParkedTouch", "profiles.Touched", "segments.Outbox", "segments.RuleEpoch"),
     # the catalogue
     *("profiles.EventDefinition", "profiles.PropertyDefinition", "profiles.TraitDefinition", "profiles.Source"),
     # a stay is closed once

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection, transaction
 
-from profiles import card, lanes, tasks
+from profiles import card, lanes, metrics, tasks
 from profiles.identity import resolve
 from profiles.ingest import leases, pipeline
 from profiles.lanes import LaneBatch
@@ -240,14 +240,55 @@ def test_what_still_waits_for_a_merged_person_reaches_the_winner(settings) -> No
     assert [set(batch.people) for batch in seen] == [{winner}]
 
 
-def test_a_lane_that_fails_keeps_its_touches(settings) -> None:
+def test_one_person_who_cannot_be_evaluated_stops_nobody_else(settings) -> None:
+    apply(*[track(userId=f"u{number}") for number in range(9)])
+    settings.LANE_STEPS = [f"{__name__}.remember", f"{__name__}.fail_for_one"]
+    _failing[:] = [person("user_id", "u4")]
+    send([track('A "quoted", name', userId=f"u{number}") for number in range(9)])
+    work()
+    assert one("SELECT count(*) FROM touched") == 0
+    assert one("SELECT count(*) FROM profile WHERE event_count = 2") == 8
+    ((profile, keys, cause, error),) = rows("SELECT profile_id, keys, cause, error FROM parked_touch")
+    assert (profile, keys, cause) == (_failing[0], ['event:A "quoted", name'], "event")
+    assert error.startswith("ZeroDivisionError")
+    assert "secret" not in error
+    (parked,) = [gauge for gauge in metrics.collect(datetime.now(UTC)) if gauge.name == "cdp_touches_parked"]
+    assert [sample.value for sample in parked.samples] == [1]
+
+
+def test_a_parked_person_is_tried_again_later_and_not_before(settings) -> None:
+    apply(track(userId="u1"))
+    settings.LANE_STEPS = [f"{__name__}.fail_for_one"]
+    _failing[:] = [person("user_id", "u1")]
+    rows("INSERT INTO due SELECT id, bucket, now() - interval '1 second' FROM profile RETURNING 1")
+    apply(track(userId="u1"))
+    assert (lanes.sweep_due(), lanes.release_parked()) == (0, 0)
+    _failing.clear()
+    rows("UPDATE parked_touch SET parked_at = now() - interval '1 hour' RETURNING 1")
+    assert lanes.release_parked() == 1
+    work()
+    assert one("SELECT event_count FROM profile") == 2
+    assert one("SELECT count(*) FROM parked_touch") == 0
+
+
+def test_a_step_that_fails_for_everybody_keeps_all_touches_where_they_are(settings, monkeypatch) -> None:
+    monkeypatch.setattr(lanes, "MOST_PARKED_AT_ONCE", 2)
     settings.LANE_STEPS = [f"{__name__}.fail"]
-    send([track(userId="u1")])
+    send([track(userId=f"u{number}") for number in range(6)])
     pipeline.claim_once()
     waiting = one("SELECT count(*) FROM touched")
     with pytest.raises(ZeroDivisionError):
         lanes.run_once()
     assert one("SELECT count(*) FROM touched") == waiting
+
+
+_failing: list[int] = []
+
+
+def fail_for_one(batch: LaneBatch) -> Mapping[int, datetime]:
+    if not batch.people.keys().isdisjoint(_failing):
+        raise ZeroDivisionError("secret@example.com")
+    return {}
 
 
 def fail(batch: LaneBatch) -> Mapping[int, datetime]:
