@@ -88,18 +88,21 @@ def why(*, profile_id: int, key: str, now: datetime) -> Reasons | None:
 def as_tree(explanation: Explanation, *, blind: Collection[str] = ()) -> Mapping[str, Any]:
     """An explanation as JSON: what each node says, whether it holds (null: unknown), what was observed.
 
-    Leaves at the paths `blind` keep back what they observed.
+    Leaves at the paths `blind` keep back everything but their place, and so does what they are combined into: with the
+    comparison and its answer the value would be told.
     """
-    tree: dict[str, Any] = {
-        "path": explanation.path,
-        "sentence": explanation.sentence,
-        "holds": explanation.value,
-    }
+    tree: dict[str, Any] = {"path": explanation.path}
+    if _is_told(explanation, blind):
+        tree |= {"sentence": explanation.sentence, "holds": explanation.value}
+        if not explanation.children:
+            tree["observed"] = _as_json(explanation.observed)
     if explanation.children:
         tree["children"] = [as_tree(child, blind=blind) for child in explanation.children]
-    elif explanation.path not in blind:
-        tree["observed"] = _as_json(explanation.observed)
     return tree
+
+
+def _is_told(explanation: Explanation, blind: Collection[str]) -> bool:
+    return explanation.path not in blind and all(_is_told(child, blind) for child in explanation.children)
 
 
 def _as_json(observed: Observed) -> Any:

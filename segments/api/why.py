@@ -23,14 +23,18 @@ from profiles.api.reads import Withheld
 from profiles.queries import find_profile
 from segments import reasons
 from segments.api.reading import reader_of
+from segments.content import rule_of
 from segments.models import Membership
 from segments.reasons import Reasons
-from segments.rules.nodes import TraitLeaf, leaves_of
+from segments.rules.nodes import Rule, TraitLeaf, leaves_of
 
 
 @extend_schema_field(OpenApiTypes.OBJECT)
 class TreeField(serializers.JSONField):
-    """A node: path, sentence, holds (null: unknown), and observed at a leaf or children at a combination."""
+    """A node: path, sentence, holds (null: unknown), and observed at a leaf or children at a combination.
+
+    Of a condition on a withheld trait, and of what it is combined into, only path and children are told.
+    """
 
 
 class ApprovalSerializer(serializers.Serializer):
@@ -43,7 +47,9 @@ class StaySerializer(serializers.Serializer):
     entered_at = serializers.DateTimeField()
     cause = serializers.CharField()
     version = serializers.IntegerField(help_text="The version the person entered under.")
-    evidence = serializers.JSONField(help_text="What the leaves saw at that moment; frozen.")
+    evidence = serializers.JSONField(
+        allow_null=True, help_text="What the leaves saw at that moment; frozen. null: a trait in it is withheld."
+    )
     left_at = serializers.DateTimeField(allow_null=True)
     left_cause = serializers.CharField(allow_null=True)
     left_version = serializers.IntegerField(allow_null=True)
@@ -56,7 +62,10 @@ class WhySerializer(serializers.Serializer):
     version = serializers.IntegerField(help_text="The live version that answers.")
     approved = ApprovalSerializer(allow_null=True)
     is_member = serializers.BooleanField(allow_null=True, help_text="null: withheld.")
-    changes_at = serializers.DateTimeField(allow_null=True, help_text="When time alone will next change the answer.")
+    changes_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When time alone will next change the answer. null also where a trait in the rule is withheld.",
+    )
     explanation = TreeField(allow_null=True)
     stay = StaySerializer(allow_null=True, help_text="The current stay, or the latest one.")
     as_of = serializers.DateTimeField()
@@ -107,19 +116,31 @@ def _person(type: str, value: str) -> int:
 
 
 def _traits(found: Reasons) -> Iterator[str]:
-    for _, leaf in leaves_of(found.segment.rule):
-        if isinstance(leaf, TraitLeaf):
-            yield f"traits.{leaf.trait}"
+    """What is told of: the live rule's traits, and those that the frozen evidence is about."""
+    for rule in (found.segment.rule, *_frozen_rules(found.stay)):
+        for _, leaf in leaves_of(rule):
+            if isinstance(leaf, TraitLeaf):
+                yield f"traits.{leaf.trait}"
+
+
+def _frozen_rules(stay: Membership | None) -> Iterator[Rule]:
+    if stay is not None:
+        yield rule_of(stay.version.content)
+        if stay.left_version is not None:
+            yield rule_of(stay.left_version.content)
 
 
 def _answer(found: Reasons, hidden: tuple[Withheld, ...]) -> Mapping[str, Any]:
-    """Everything, or, where the purpose hides the segment, only that; single hidden traits lose what was observed."""
+    """Everything, or, where the purpose hides the segment, only that; single hidden traits hide what would tell them.
+
+    The moment of change is among it: it lies a fixed time after a date that the rule compares.
+    """
     fields = {one.field for one in hidden}
     told = not fields & {"segments", "*"}
     blind = {
         path
         for path, leaf in leaves_of(found.segment.rule)
-        if isinstance(leaf, TraitLeaf) and fields & {"traits", f"traits.{leaf.trait}"}
+        if isinstance(leaf, TraitLeaf) and _is_hidden(leaf.trait, fields)
     }
     return {
         "id": to_public(found.profile_id),
@@ -127,29 +148,32 @@ def _answer(found: Reasons, hidden: tuple[Withheld, ...]) -> Mapping[str, Any]:
         "version": found.segment.number,
         "approved": found.approval,
         "is_member": found.is_member if told else None,
-        "changes_at": found.changes_at if told else None,
+        "changes_at": found.changes_at if told and not blind else None,
         "explanation": reasons.as_tree(found.explanation, blind=blind) if told else None,
-        "stay": _stay(found.stay, blind) if told and found.stay else None,
+        "stay": _stay(found.stay, fields) if told and found.stay else None,
         "as_of": found.as_of,
         "withheld": hidden,
     }
 
 
-def _stay(stay: Membership, blind: set[str]) -> Mapping[str, Any]:
+def _is_hidden(trait: str, fields: set[str]) -> bool:
+    return bool(fields & {"traits", f"traits.{trait}"})
+
+
+def _stay(stay: Membership, fields: set[str]) -> Mapping[str, Any]:
+    """The frozen evidence names no traits, so one hidden trait of the rules it may be about hides all of it."""
+    blind = any(
+        isinstance(leaf, TraitLeaf) and _is_hidden(leaf.trait, fields)
+        for rule in _frozen_rules(stay)
+        for _, leaf in leaves_of(rule)
+    )
     return {
         "entered_at": stay.entered_at,
         "cause": stay.cause,
         "version": stay.version.number,
-        "evidence": _seen(stay.evidence, blind),
+        "evidence": None if blind else stay.evidence,
         "left_at": stay.left_at,
         "left_cause": stay.left_cause,
         "left_version": stay.left_version.number if stay.left_version else None,
-        "evidence_left": _seen(stay.evidence_left, blind),
+        "evidence_left": None if blind else stay.evidence_left,
     }
-
-
-def _seen(evidence: Any, blind: set[str]) -> Any:
-    """The frozen evidence of other versions names other paths, so one hidden trait hides all that was observed."""
-    if not blind or not evidence:
-        return evidence
-    return [{name: value for name, value in leaf.items() if name != "observed"} for leaf in evidence]

@@ -146,16 +146,34 @@ def test_why_never_contradicts_the_membership_it_reports(world: World, app: APIC
     assert world.members("buyers") == {anna}
 
 
-def test_a_keys_list_of_traits_keeps_back_what_leaves_observed(world: World, app: APIClient) -> None:
-    anna = world.person(country="DE")
-    world.publish("germans", GERMAN)
+def test_a_withheld_trait_is_not_told_by_the_explanation(world: World, app: APIClient) -> None:
+    ends = timezone.now() - timedelta(minutes=1)
+    anna = world.person(country="DE", age=40, trial_ends=ends.isoformat())
+    adult = {"trait": "age", "op": ">", "value": 18}
+    trial = {"trait": "trial_ends", "op": "within_last", "value": "1h"}
+    world.publish("trials", {"all": [{"any": [trial, GERMAN]}, adult]})
     world.backfill()
     narrow = key_for(world, fields=("segments", "traits.age"))
-    told = why(narrow, anna, "germans").json()
-    assert told["is_member"] is True
-    assert "observed" not in told["explanation"]
-    assert "observed" not in told["stay"]["evidence"][0]
-    assert told["withheld"][0]["code"] == "field_not_allowed"
+    told = why(narrow, anna, "trials").json()
+    assert (told["is_member"], told["changes_at"], told["stay"]["evidence"]) == (True, None, None)
+    assert told["stay"]["entered_at"] is not None
+    either, old = told["explanation"]["children"]
+    assert set(told["explanation"]) == set(either) == {"path", "children"}
+    assert [set(leaf) for leaf in either["children"]] == [{"path"}, {"path"}]
+    assert (old["holds"], old["observed"]) == (True, 40)
+    assert {one["code"] for one in told["withheld"]} == {"field_not_allowed"}
+    assert why(app, anna, "trials").json()["stay"]["evidence"][1]["observed"] == "DE"
+
+
+def test_the_evidence_of_an_older_version_does_not_tell_a_withheld_trait(world: World, app: APIClient) -> None:
+    anna = world.person(country="DE", age=40)
+    world.publish("chosen", GERMAN)
+    world.backfill()
+    world.publish("chosen", {"trait": "age", "op": ">", "value": 18})
+    world.backfill()
+    told = why(key_for(world, fields=("segments", "traits.age")), anna, "chosen").json()
+    assert (told["explanation"]["observed"], told["stay"]["evidence"]) == (40, None)
+    assert [one["field"] for one in told["withheld"]] == ["traits.country"]
 
 
 @pytest.mark.parametrize(
