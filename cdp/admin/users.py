@@ -18,7 +18,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from cdp import one_time_passwords
 from cdp.models import User
 from cdp.role_admin import RoleAdmin
-from cdp.roles import Role
+from cdp.roles import Role, has_role
 from cdp.templatetags.cdp_text import ago
 
 ROLE_TEXTS = {
@@ -67,11 +67,16 @@ class UserAdmin(DjangoUserAdmin, RoleAdmin):
         # Whoever gives out roles does not give them to themselves: a second administrator does.
         return ("groups",) if obj is not None and obj.pk == request.user.pk else ()
 
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Whoever could sign in as an approver would approve what they wrote.
+        return super().has_change_permission(request, obj) and not (_writes(request) and _is_approver(request, obj))
+
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name != "groups":
             return super().formfield_for_manytomany(db_field, request, **kwargs)
+        withheld = [Role.APPROVER] if _writes(request) else []
         return _RoleField(
-            queryset=Group.objects.order_by("name"),
+            queryset=Group.objects.exclude(name__in=withheld).order_by("name"),
             required=False,
             label="Roles",
             widget=forms.CheckboxSelectMultiple(attrs={"class": "cdp-checks"}),
@@ -84,9 +89,9 @@ class UserAdmin(DjangoUserAdmin, RoleAdmin):
     @csrf_protect_m
     def forget_device(self, request: HttpRequest, user_id: int) -> HttpResponse:
         """Let a person who lost the phone enrol another one at the next sign-in."""
-        if not self.has_change_permission(request):
+        user = get_object_or_404(User, pk=user_id) if self.has_change_permission(request) else None
+        if user is None or not self.has_change_permission(request, user):
             raise PermissionDenied
-        user = get_object_or_404(User, pk=user_id)
         if request.method == "POST":
             one_time_passwords.forget(user=user)
             self.log_change(request, user, "One-time password device forgotten.")
@@ -109,6 +114,14 @@ class UserAdmin(DjangoUserAdmin, RoleAdmin):
     @display(description="last sign-in", ordering="last_login")
     def last_seen(self, user: User) -> str:
         return ago(user.last_login)
+
+
+def _writes(request: HttpRequest) -> bool:
+    return has_role(request.user, Role.AUTHOR)
+
+
+def _is_approver(request: HttpRequest, user: User | None) -> bool:
+    return user is not None and user.pk != request.user.pk and user.groups.filter(name=Role.APPROVER).exists()
 
 
 @admin.register(Group)

@@ -167,6 +167,30 @@ def test_a_lost_device_is_forgotten_by_an_administrator_alone(administrator, aut
     assert not TOTPDevice.objects.exists()
 
 
+def test_an_administrator_who_writes_cannot_become_an_approver(approver):
+    TOTPDevice.objects.create(user=approver, name="phone")
+    client = signed_in(person("both", "author", "administrator"))
+    password = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+
+    assert client.post(f"/admin/cdp/user/{approver.pk}/forget-device/").status_code == 403
+    assert client.post(f"/admin/cdp/user/{approver.pk}/password/", password).status_code == 403
+    assert client.post(f"/admin/cdp/user/{approver.pk}/change/", {"username": "mine"}).status_code == 403
+    assert "grace" in text(client.get(f"/admin/cdp/user/{approver.pk}/change/"))
+    approver.refresh_from_db()
+    assert not approver.check_password(PASSWORD) and TOTPDevice.objects.exists()
+
+    groups = [Group.objects.get(name="approver").pk]
+    client.post("/admin/cdp/user/add/", {"username": "puppet", "email": "", **password, "groups": groups})
+    assert not User.objects.filter(username="puppet").exists()
+
+
+def test_an_administrator_who_does_not_write_helps_an_approver_in(administrator, approver):
+    password = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
+    signed_in(administrator).post(f"/admin/cdp/user/{approver.pk}/password/", password)
+    approver.refresh_from_db()
+    assert approver.check_password(PASSWORD)
+
+
 def test_one_time_secrets_have_no_page(administrator):
     client = signed_in(person("su", is_superuser=True))
 
