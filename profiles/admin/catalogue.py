@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -8,13 +9,16 @@ from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
-from cdp.role_admin import RoleAdmin
-from cdp.roles import Role
+from cdp.role_admin import RoleAdmin, record_act
+from cdp.roles import Role, has_role
 from cdp.templatetags.cdp_text import ago, exact
 from profiles.models import EventDefinition, EventKind, PropertyDefinition, TraitDefinition
 from profiles.models.definition import Definition
 
 _KEEPERS = (Role.AUTHOR, Role.COMPLIANCE, Role.ADMINISTRATOR)
+#: What a name may be used for is not its author's to say.
+_GUARDIANS = (Role.COMPLIANCE, Role.ADMINISTRATOR)
+_GUARDED = ("personal_class", "purpose")
 _LEARNED = "Names are learned from traffic and proposed here with the type that was seen. Confirm one to keep its type."
 
 
@@ -43,6 +47,17 @@ class CatalogueAdmin(RoleAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         names: QuerySet = super().get_queryset(request)
         return names.order_by("name", "pk")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        guarded = () if has_role(request.user, *_GUARDIANS) else _GUARDED
+        return (*super().get_readonly_fields(request, obj), *guarded)
+
+    def save_model(self, request: HttpRequest, obj: Definition, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        changed = {name: [form.initial.get(name), form.cleaned_data[name]] for name in form.changed_data}
+        if changed:
+            named = {"kind": obj._meta.model_name, "id": obj.pk, "name": str(obj), "changed": changed}
+            record_act(request, "catalogue.change", fields=sorted(changed), basis=named)
 
     @display(description="status", label={"proposed": "warning", "confirmed": "success"})
     def shown_status(self, row: Definition) -> str:

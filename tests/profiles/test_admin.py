@@ -259,6 +259,25 @@ def test_the_catalogue_is_edited_by_those_who_keep_it():
     assert (plan.description, plan.status) == ("What they pay for", "confirmed")
 
 
+def test_what_a_name_may_be_used_for_is_compliances_to_say():
+    ada()
+    plan = TraitDefinition.objects.get(name="plan")
+    TraitDefinition.objects.filter(pk=plan.pk).update(purpose="billing", personal_class="personal")
+    given = {"type": "text", "description": "Mine", "status": "confirmed", "personal_class": "none", "purpose": ""}
+    address = f"/admin/profiles/traitdefinition/{plan.pk}/change/"
+
+    assert signed_in(Role.AUTHOR).post(address, given).status_code == 302
+    plan.refresh_from_db()
+    assert (plan.description, plan.purpose, plan.personal_class) == ("Mine", "billing", "personal")
+
+    assert signed_in(Role.COMPLIANCE).post(address, given).status_code == 302
+    plan.refresh_from_db()
+    assert (plan.purpose, plan.personal_class) == ("", "none")
+    record = AccessRecord.objects.filter(action="catalogue.change").latest("id")
+    assert record.actor_id == str(User.objects.get(username="compliance").pk)
+    assert record.basis["changed"]["purpose"] == ["billing", ""]
+
+
 def test_the_overview_adds_up_and_warns_when_no_worker_beats():
     ada()
     apply(track("Nobody's"))
