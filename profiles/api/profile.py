@@ -36,7 +36,9 @@ from profiles.queries import PROFILE_ID, PersonCard, Sections, find_card
 
 TYPES = (*IdentifierType.values, PROFILE_ID)
 PARTS = ("identifiers", "traits", "segments", "consent")
+ACTIVITY = "activity"
 _EVERYTHING = frozenset(PARTS)
+_PERSONAL = frozenset({"identifiers", "traits", "segments"})
 _TRAIT = "traits."
 _EMPTY = {"identifiers": b"[]", "traits": b"{}", "segments": b"[]", "consent": b"{}"}
 
@@ -65,7 +67,7 @@ def _answer(request: HttpRequest, type: str, value: str, *, now: datetime) -> Ht
     if card is None:
         raise Problem(404, "not_found", "There is nobody under this name.")
     fields, barred = _narrow(asked, key)
-    withheld = (*barred, *withhold(Read(card.profile_id, purpose, fields, card.sections, now)))
+    withheld = (*barred, *_with_activity(fields, withhold(Read(card.profile_id, purpose, fields, card.sections, now))))
     body = _body(card, fields, withheld, verbose=verbose)
     access.record(
         actor=Actor.key(key),
@@ -155,6 +157,19 @@ def _narrow(asked: frozenset[str], key: KeyFacts) -> tuple[frozenset[str], tuple
     )
 
 
+def _with_activity(fields: frozenset[str], withheld: tuple[Withheld, ...]) -> tuple[Withheld, ...]:
+    """Withhold when and how often somebody was seen as well, where no personal part that was asked for may be told."""
+    hidden = {one.field for one in withheld}
+    if _personal(fields) - hidden and "*" not in hidden:
+        return withheld
+    why = next((one for one in withheld if one.field in (*_PERSONAL, "*")), None)
+    return (*withheld, Withheld(ACTIVITY, why.reason, why.code)) if why else withheld
+
+
+def _personal(fields: frozenset[str]) -> set[str]:
+    return {field.partition(".")[0] for field in fields} & _PERSONAL
+
+
 # -- what is told -----------------------------------------------------------------------------------------------------
 def _body(card: PersonCard, fields: frozenset[str], withheld: tuple[Withheld, ...], *, verbose: bool) -> bytes:
     hidden = {one.field for one in withheld}
@@ -167,16 +182,13 @@ def _body(card: PersonCard, fields: frozenset[str], withheld: tuple[Withheld, ..
         spelled = _part(part, card, profile, fields, hidden, verbose=verbose)
         if spelled is not None:
             told.append(b',"%s":%s' % (part.encode(), spelled))
-    told.append(
-        b',"first_seen_at":%s,"last_seen_at":%s,"event_count":%d,"as_of":%s,"withheld":%s}'
-        % (
-            encode(card.first_seen_at),
-            encode(card.last_seen_at),
-            card.event_count,
-            encode(card.evaluated_at),
-            encode([{"field": one.field, "code": one.code, "reason": one.reason} for one in withheld]),
+    if _personal(fields) and ACTIVITY not in hidden:  # a read of consent alone was not judged by any gate
+        told.append(
+            b',"first_seen_at":%s,"last_seen_at":%s,"event_count":%d'
+            % (encode(card.first_seen_at), encode(card.last_seen_at), card.event_count)
         )
-    )
+    reasons = [{"field": one.field, "code": one.code, "reason": one.reason} for one in withheld]
+    told.append(b',"as_of":%s,"withheld":%s}' % (encode(card.evaluated_at), encode(reasons)))
     return b"".join(told)
 
 
@@ -226,7 +238,10 @@ class IdentifierSerializer(serializers.Serializer):
 
 
 class WithheldSerializer(serializers.Serializer):
-    field = serializers.CharField(help_text='"traits.<name>", a whole part such as "segments", or "*".')
+    field = serializers.CharField(
+        help_text='"traits.<name>", a whole part such as "segments", or "*"; "activity" is first_seen_at,'
+        " last_seen_at and event_count."
+    )
     code = serializers.CharField()
     reason = serializers.CharField()
 
@@ -242,9 +257,9 @@ class ProfileSerializer(serializers.Serializer):
     )
     segments = serializers.ListField(child=serializers.DictField(), required=False)
     consent = serializers.DictField(required=False)
-    first_seen_at = serializers.DateTimeField(allow_null=True)
-    last_seen_at = serializers.DateTimeField(allow_null=True)
-    event_count = serializers.IntegerField()
+    first_seen_at = serializers.DateTimeField(required=False, allow_null=True)
+    last_seen_at = serializers.DateTimeField(required=False, allow_null=True)
+    event_count = serializers.IntegerField(required=False)
     as_of = serializers.DateTimeField(allow_null=True, help_text="When this person was last evaluated.")
     withheld = WithheldSerializer(many=True, help_text="What is not told, and why.")
 

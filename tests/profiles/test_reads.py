@@ -126,6 +126,31 @@ def test_a_gate_withholds_from_the_card_and_the_record_says_so(ada: int, setting
     assert {w["field"] for w in record.withheld} == {"traits.age", "segments"}
 
 
+def hide_the_person(read: Read) -> tuple[Withheld, ...]:
+    asked = {field.partition(".")[0] for field in read.fields} & {"identifiers", "segments", "traits"}
+    return tuple(Withheld(part, "No purpose is stated.", "purpose_missing") for part in sorted(asked))
+
+
+_FIGURES = {"first_seen_at", "last_seen_at", "event_count"}
+
+
+def test_who_may_know_nothing_personal_is_not_told_when_and_how_often_either(ada: int, settings) -> None:
+    key = token()
+    assert read("user_id:u1", key).json().keys() >= _FIGURES
+    settings.READ_GATES = [f"{__name__}.hide_the_person"]
+    for query in ("", "?include=traits.plan", "?include=traits.plan,consent"):
+        body = read(f"user_id:u1{query}", key).json()
+        assert not body.keys() & _FIGURES
+        assert body["withheld"][-1] == {
+            "field": "activity",
+            "code": "purpose_missing",
+            "reason": "No purpose is stated.",
+        }
+    consent = read("user_id:u1?include=consent", key).json()
+    assert not consent.keys() & _FIGURES
+    assert consent["withheld"] == []
+
+
 def test_purpose_may_only_repeat_the_keys(ada: int) -> None:
     key = token()
     assert read("user_id:u1?purpose=service", key).status_code == 200
