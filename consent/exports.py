@@ -13,7 +13,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -134,6 +134,28 @@ def write(*, job: Job, now: datetime, report: Callable[[int], None] = lambda don
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return manifest
+
+
+# Between a door's look at the clock and the beginning of its transaction.
+_TO_BEGIN = timedelta(seconds=2)
+_OPEN = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND usename = current_user
+                  AND pid <> pg_backend_pid() AND xact_start < %s)
+"""
+
+
+def is_settled(wanted: Wanted, *, now: datetime) -> bool:
+    """Say whether everything recorded in the period is there to be read.
+
+    An entry's time of recording is read as its transaction begins or later, and the entry is seen when that ends: one
+    that began in the period and is still open may bring more.
+    """
+    begun = wanted.end + _TO_BEGIN
+    if now < begun:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, [begun])
+        return not cursor.fetchone()[0]
 
 
 @transaction.atomic

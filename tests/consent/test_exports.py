@@ -4,10 +4,14 @@ import csv
 import hashlib
 import io
 import json
+import threading
 import zipfile
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
 
 from cdp.access import Actor
 from cdp.models import AccessRecord, Job
@@ -112,6 +116,43 @@ def test_a_period_that_is_not_over_or_begins_after_its_end_is_refused(db):
         with pytest.raises(exports.ExportRefused):
             exports.request(wanted=wanted, by=ASKER, now=at(60))
     assert not Job.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_entry_of_a_transaction_that_is_still_open_is_waited_for(ann, marketing):
+    written, released = threading.Event(), threading.Event()
+
+    def record():
+        try:
+            with transaction.atomic():
+                ledger.grant(statement=statement(ann), told_by=teller(), now=timezone.now())
+                written.set()
+                released.wait(30)
+        finally:
+            connection.close()
+
+    recording = threading.Thread(target=record)
+    recording.start()
+    assert written.wait(30)
+    end = timezone.now()
+    job = exports.request(wanted=exports.Wanted(None, end), by=ASKER, now=end)
+    soon = end + timedelta(seconds=5)
+    early = export_jobs.run_next(now=soon)
+    released.set()
+    recording.join(30)
+
+    assert not early
+    assert export_jobs.run_next(now=soon)
+    assert len(lines(unpacked(exports.path_of(job)))) == 1
+
+
+def test_a_worker_that_was_overtaken_says_nothing_more_about_the_export(three, monkeypatch):
+    job = exports.request(wanted=exports.Wanted(None, at(60)), by=ASKER, now=at(60))
+    monkeypatch.setattr(exports, "_terms", lambda: Job.objects.update(attempts=2, leased_until=at(90)) and b"{}")
+    export_jobs.run_next(now=at(61))
+
+    job.refresh_from_db()
+    assert (job.state, job.leased_until, job.result) == ("running", at(90), None)
 
 
 def test_who_asked_is_on_record(three):

@@ -4,13 +4,17 @@ import json
 import shutil
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from cdp.access import Actor
+from cdp.models.job import JobState
 from consent import export_jobs, exports
+
+_BETWEEN_LOOKS = 0.2  # seconds
 
 
 class Command(BaseCommand):
@@ -29,7 +33,13 @@ class Command(BaseCommand):
             job = exports.request(wanted=wanted, by=Actor.system("manage.py export_consent"), now=now)
         except exports.ExportRefused as error:
             raise CommandError(error.message) from error
-        export_jobs.run(job=job, now=now)
+        # A worker may take it just as well.
+        while job.state in (JobState.QUEUED, JobState.RUNNING):
+            if not export_jobs.run_next(now=timezone.now(), only=job):
+                sleep(_BETWEEN_LOOKS)
+            job.refresh_from_db()
+        if job.state != JobState.DONE:
+            raise CommandError(f"The export failed: {job.error}")
         shutil.copyfile(exports.path_of(job), options["output"])
         self.stdout.write(json.dumps(job.result))
 
