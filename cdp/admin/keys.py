@@ -23,6 +23,10 @@ from cdp.role_admin import RoleAdmin
 from cdp.roles import Role
 from cdp.templatetags.cdp_text import ago
 
+# As reads of profiles spell them; the apps that answer those build on this one.
+_PARTS = ("identifiers", "traits", "segments", "consent")
+_TRAIT = "traits."
+
 
 class KeyForm(forms.Form):
     """What a new key may do."""
@@ -57,7 +61,8 @@ class KeyForm(forms.Form):
     fields_read = forms.CharField(
         required=False,
         label="Fields",
-        help_text="Traits it may read, separated by commas. Empty: every trait that the purpose allows.",
+        help_text="What it may read, separated by commas: traits.country for one trait, or identifiers, traits, "
+        "segments, consent for a whole part. Empty: everything that the purpose allows.",
         widget=forms.TextInput(attrs={"class": "cdp-input"}),
     )
     expires_on = forms.DateField(
@@ -66,19 +71,32 @@ class KeyForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date", "class": "cdp-input"}),
     )
 
+    def clean_fields_read(self) -> tuple[str, ...]:
+        """A name that no read knows would keep everything back and tell nobody why."""
+        names = tuple(stripped for name in self.cleaned_data["fields_read"].split(",") if (stripped := name.strip()))
+        unknown = [name for name in names if name not in _PARTS and not _is_trait(name)]
+        if unknown:
+            raise forms.ValidationError(
+                f"Write traits.country for the trait country, or one of {', '.join(_PARTS)}; not {', '.join(unknown)}."
+            )
+        return names
+
     def rights(self) -> dict[str, Any]:
         given = self.cleaned_data
         last_day = given["expires_on"]
-        fields = (name.strip() for name in given["fields_read"].split(","))
         return {
             "kind": KeyKind(given["kind"]),
             "name": given["name"],
             "scopes": given["scopes"],
             "source": given["source"],
             "purpose": given["purpose"],
-            "fields": tuple(name for name in fields if name),
+            "fields": given["fields_read"],
             "expires_at": _end_of(last_day) if last_day else None,
         }
+
+
+def _is_trait(name: str) -> bool:
+    return name.startswith(_TRAIT) and name != _TRAIT
 
 
 def _end_of(day: date) -> datetime:

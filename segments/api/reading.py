@@ -25,12 +25,12 @@ _SECTIONS = "SELECT profile_id, section, body::text FROM card WHERE profile_id =
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The caller; `traits` is the key's list of traits it may read, empty for all."""
+    """The caller; `listed` is the key's list of fields it may read, empty for all."""
 
     actor: Actor
     purpose: str
     is_gated: bool
-    traits: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
 
     def withheld(
         self, *, profile_ids: Sequence[int], fields: Iterable[str], now: datetime
@@ -48,10 +48,14 @@ class Reader:
         return found
 
     def _barred(self, fields: frozenset[str]) -> tuple[Withheld, ...]:
-        if not self.traits or "traits" in self.traits:
-            return ()
-        barred = sorted(field for field in fields if field.startswith("traits.") and field not in self.traits)
+        barred = sorted(field for field in fields if not self._lists(field))
         return tuple(Withheld(one, "The key's field list does not name it.", "field_not_allowed") for one in barred)
+
+    def _lists(self, field: str) -> bool:
+        """As reads of profiles take the list: a part or one trait by its name, or "traits" for all of them."""
+        if not self.listed or field in self.listed:
+            return True
+        return field.startswith("traits.") and "traits" in self.listed
 
     def record(
         self,
@@ -86,7 +90,7 @@ def reader_of(request: Request) -> Reader:
     if asked and asked != facts.purpose:
         told = "A read may only state the purpose its key was issued for."
         raise Problem(403, "purpose_not_allowed", told, (FieldError("purpose", told),))
-    return Reader(Actor.key(facts), facts.purpose, is_gated=True, traits=frozenset(facts.fields))
+    return Reader(Actor.key(facts), facts.purpose, is_gated=True, listed=frozenset(facts.fields))
 
 
 def _person(request: Request) -> Any:

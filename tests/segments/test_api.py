@@ -176,6 +176,26 @@ def test_the_evidence_of_an_older_version_does_not_tell_a_withheld_trait(world: 
     assert [one["field"] for one in told["withheld"]] == ["traits.country"]
 
 
+def test_a_keys_list_that_does_not_name_segments_tells_none(world: World, app: APIClient) -> None:
+    anna = world.person(country="DE")
+    world.publish("germans", GERMAN)
+    world.backfill()
+    narrow = key_for(world, fields=("traits.country",))
+    page = narrow.get("/v1/segments/germans/members").json()
+    assert (page["members"], page["withheld"]) == ([], 1)
+    told = why(narrow, anna, "germans").json()
+    assert (told["is_member"], told["explanation"], told["stay"]) == (None, None, None)
+    assert [one["field"] for one in told["withheld"]] == ["segments"]
+
+
+def test_a_keys_list_may_name_all_traits_at_once(world: World, app: APIClient) -> None:
+    anna = world.person(country="DE")
+    world.publish("germans", GERMAN)
+    world.backfill()
+    whole = why(key_for(world, fields=("segments", "traits")), anna, "germans")
+    assert whole.json()["explanation"]["observed"] == "DE"
+
+
 @pytest.mark.parametrize(
     ("address", "status", "code"),
     [
