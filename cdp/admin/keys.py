@@ -16,10 +16,10 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from cdp import api_keys
-from cdp.admin.pages import form_page, person_of, told_once
+from cdp.admin.pages import form_page, told_once
 from cdp.api_keys import KeyRefused
 from cdp.models import ApiKey, KeyKind, Scope
-from cdp.role_admin import RoleAdmin
+from cdp.role_admin import RoleAdmin, person_of
 from cdp.roles import Role
 from cdp.templatetags.cdp_text import ago
 
