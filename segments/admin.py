@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -111,6 +111,27 @@ class MembershipAdmin(LargeTableAdmin):
     empty_text = "Stays appear when a rule goes live: each with its version, its cause and the evidence of that moment."
     ordering = ("-id",)
     sortable_by = ()
+
+    @transaction.atomic
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """List the stays, with a record of whose were shown, in the transaction of the read."""
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        changes = (getattr(response, "context_data", None) or {}).get("cl")
+        if changes and changes.result_list:
+            access.record(
+                actor=Actor.person(person_of(request)),
+                action="segment.members",
+                profile_ids=sorted({row.profile_id for row in changes.result_list}),
+                purpose="administration",
+                fields=["segments"],
+                now=timezone.now(),
+            )
+        return response
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        raise Http404("A stay has no page of its own: what its rule saw is on the person's page.")
 
     @display(description="person")
     def person(self, membership: Membership) -> SafeString:

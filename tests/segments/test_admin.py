@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from cdp.models import User
-from segments.models import Segment
+from cdp.models import AccessRecord, User
+from segments.models import Membership, Segment
 from tests.segments.world import World
 
 GERMAN = {"trait": "country", "op": "=", "value": "DE"}
@@ -60,3 +60,14 @@ def test_the_memberships_open(world: World, author: Client) -> None:
     page = author.get(reverse("admin:segments_membership_changelist"))
     assert page.status_code == 200
     assert "p_" in page.content.decode()
+
+
+def test_the_memberships_leave_a_record_and_have_no_page_of_frozen_evidence(world: World, author: Client) -> None:
+    anna = world.person(country="DE")
+    world.publish("germans", GERMAN)
+    world.backfill()
+    author.get(reverse("admin:segments_membership_changelist"))
+    (record,) = AccessRecord.objects.filter(action="segment.members")
+    assert (record.profile_id, record.actor_id) == (anna, str(world.author.pk))
+    page = author.get(reverse("admin:segments_membership_change", args=[Membership.objects.get().pk]))
+    assert page.status_code == 404

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -239,6 +240,26 @@ def test_a_rule_is_drafted_previewed_submitted_and_approved_over_http(world: Wor
     assert approved.json()["state"] == "live"
     world.backfill()
     assert len(world.members("germans")) == 1
+
+
+def test_a_preview_takes_an_author_or_approver_and_leaves_a_record(world: World) -> None:
+    """Its counts tell of any rule how many it is true for, its samples of whom."""
+    anna = world.person(country="DE")
+    version = world.publish("germans", GERMAN)
+    viewer = User.objects.create_user("vera")
+    viewer.groups.set(Group.objects.filter(name="viewer"))
+    at = "/v1/governance/segments/germans"
+    for address, body in ((f"{at}/preview", {"content": {"rule": GERMAN}}), (f"{at}/versions/1/preview", None)):
+        refused = client_of(viewer).post(address, body, format="json")
+        assert (refused.status_code, refused.json()["code"]) == (403, "role_missing")
+        assert not AccessRecord.objects.filter(action="segment.preview").exists()
+    assert client_of(world.approver).post(f"{at}/versions/1/preview").json()["size"] == 1
+    (record,) = AccessRecord.objects.filter(action="segment.preview")
+    assert (record.profile_id, record.actor_id) == (anna, str(world.approver.pk))
+    assert record.basis == {"segment": "germans", "content_hash": version.content_hash}
+    nobody = {"content": {"rule": {"trait": "country", "op": "=", "value": "XX"}}}
+    client_of(world.author).post(f"{at}/preview", nobody, format="json")
+    assert AccessRecord.objects.filter(action="segment.preview", profile_id=None).count() == 1
 
 
 def test_a_rule_that_the_catalogue_does_not_know_is_refused_with_a_path(world: World) -> None:
