@@ -21,7 +21,7 @@ from profiles.identity.matching import Seen
 from profiles.identity.regrouping import Evidence, Merge, bucket_of
 from profiles.models import LinkReason
 
-__all__ = ["First", "Merge", "Name", "bucket_of", "find", "forget", "learn", "roots", "unknown_pairs"]
+__all__ = ["First", "Merge", "Name", "bucket_of", "date", "find", "forget", "learn", "roots", "unknown_pairs"]
 
 #: (identifier type, canonical value)
 Name = tuple[str, str]
@@ -111,7 +111,17 @@ def _learn(names: Mapping[Name, First], together: Mapping[tuple[Name, Name], Fir
             types = {origin: name[0] for name, origin in fresh.items()}
             first_of = {origin: names[name].event_id for name, origin in fresh.items()}
             _regroup(cursor, affected, types, reasons, first_of, now=now)
+        date(cursor, {origin_of[name]: first for name, first in names.items() if name not in fresh})
     return origin_of
+
+
+def date(cursor: Any, firsts: Mapping[int, First]) -> None:
+    """Note for the identifiers of these origins when they were first seen, where that is earlier than was known.
+
+    The last thing that any transaction locks for, after origins and what the steps and gates of other apps lock.
+    """
+    if firsts:
+        cursor.execute(_DATE, columns((origin, first.ts, first.event_id) for origin, first in firsts.items()))
 
 
 def _create_identifiers(cursor: Any, names: Mapping[Name, First], *, now: datetime) -> dict[Name, int]:
@@ -166,6 +176,20 @@ _IDENTIFIER = ("type", "hash", "value", "origin_id", "event_id", "first_seen_at"
 _FIND = """
 SELECT type, hash, origin_id
   FROM unnest(%s::text[], %s::bytea[]) AS wanted (type, hash) JOIN identifier USING (type, hash)
+"""
+_DATE = """
+WITH earlier AS MATERIALIZED (
+         SELECT type, hash, seen.ts, seen.event_id
+           FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[]) AS seen (origin_id, ts, event_id)
+           JOIN identifier USING (origin_id)
+          WHERE (seen.ts, seen.event_id) < (identifier.first_seen_at, identifier.event_id)
+          ORDER BY origin_id FOR NO KEY UPDATE OF identifier),
+     dated AS (
+         UPDATE identifier SET first_seen_at = earlier.ts, event_id = earlier.event_id
+           FROM earlier WHERE identifier.type = earlier.type AND identifier.hash = earlier.hash
+         RETURNING identifier.type, identifier.origin_id)
+INSERT INTO touched (lane, profile_id, keys, cause)
+SELECT bucket, root_id, ARRAY['identifier:' || type], 'event' FROM dated JOIN origin ON origin.id = origin_id
 """
 _UNKNOWN_PAIRS = """
 SELECT given.one, given.two

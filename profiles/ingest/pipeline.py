@@ -168,21 +168,21 @@ def _store(work: Work, origin_of: Mapping[Name, int]) -> None:
         draft.origin_id = origin_of[draft.names[0]]
     with connection.cursor() as cursor:
         _claim_keys(cursor, work)
-        root_of = rows.lock_origins(cursor, {draft.origin_id for draft in work.drafts})
+        origins = rows.lock_origins(cursor, {draft.origin_id for draft in work.drafts})
         cursor.execute("SELECT clock_timestamp()")
         now = cursor.fetchone()[0]
         for draft in work.drafts:
-            root = root_of.get(draft.origin_id)
-            if root is None:
+            if draft.origin_id not in origins:
                 resolve.forget()
                 raise OriginGone("An identifier was erased while its events came in.")
-            draft.profile_id = root
+            draft.profile_id = origins[draft.origin_id][0]
         _ask_gates(cursor, work, now=now)
         rows.copy_events(cursor, work, now=now)
         rows.copy_traits(cursor, work, now=now)
         rows.note_touched(cursor, work.drafts)
         for index, refused in work.rejected.items():
             rejections.record(source_id=work.rows[index].source_id, row=work.rows[index], rejected=refused)
+        rows.date_identifiers(cursor, work.drafts, origins)
         rows.count_origins(cursor, work.drafts)
     for draft in work.drafts:
         work.outcomes[draft.row].stored += 1

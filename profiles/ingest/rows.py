@@ -8,7 +8,8 @@ from typing import Any
 from msgspec.json import Encoder
 
 from cdp.copying import array, copy_text, field
-from profiles.identity.resolve import bucket_of
+from profiles.identity import resolve
+from profiles.identity.resolve import First, bucket_of
 from profiles.ingest.drafts import Draft, Work
 from profiles.ingest.incoming import Kind
 from profiles.models import Cause, Source, TraitMethod
@@ -23,7 +24,9 @@ _EVENT_COLUMNS = (
 _TRAIT_COLUMNS = (
     "origin_id", "name", "value", "method", "source_id", "source_priority", "observed_at", "event_id", "applied_at",
 )  # fmt: skip
-_LOCK_ORIGINS = "SELECT id, root_id FROM origin WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE"
+_LOCK_ORIGINS = """
+SELECT id, root_id, first_seen_at FROM origin WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+"""
 _COUNT_ORIGINS = """
 UPDATE origin SET event_count = event_count + seen.count, first_seen_at = least(first_seen_at, seen.first),
        last_seen_at = greatest(last_seen_at, seen.last)
@@ -32,14 +35,27 @@ UPDATE origin SET event_count = event_count + seen.count, first_seen_at = least(
 """
 
 
-def lock_origins(cursor: Any, origins: Iterable[int]) -> dict[int, int]:
-    """Return the profile each origin belongs to, and keep it so until this claim commits.
+def lock_origins(cursor: Any, origins: Iterable[int]) -> dict[int, tuple[int, datetime | None]]:
+    """Return the profile each origin belongs to and its earliest event, and keep it so until this claim commits.
 
     A merge or a move waits for that, so whoever is touched here is whose the events are. In the order of ids and before
     the gates lock anything of theirs, as learning does it: the two never wait for each other in a circle.
     """
     cursor.execute(_LOCK_ORIGINS, [array(origins)])
-    return dict(cursor.fetchall())
+    return {origin: (root, first) for origin, root, first in cursor.fetchall()}
+
+
+def date_identifiers(cursor: Any, drafts: Sequence[Draft], origins: Mapping[int, tuple[int, datetime | None]]) -> None:
+    """Give identifiers the time of their earliest event, where one came in late."""
+    firsts: dict[int, First] = {}
+    for draft in drafts:
+        origin, ts = draft.origin_id, draft.event.ts
+        known = origins[origin][1]
+        if known is None or ts <= known:
+            earliest = firsts.get(origin)
+            if earliest is None or (ts, draft.event_id) < (earliest.ts, earliest.event_id):
+                firsts[origin] = First(ts, draft.event_id)
+    resolve.date(cursor, firsts)
 
 
 def copy_events(cursor: Any, work: Work, *, now: datetime) -> None:

@@ -94,6 +94,10 @@ def state() -> dict[frozenset[tuple[str, str]], tuple[Any, ...]]:
         """
         SELECT (SELECT array_agg(type || ' ' || value) FROM identifier JOIN origin ON origin.id = origin_id
                  WHERE root_id = profile.id),
+               (SELECT array_agg(type || ' ' || value || ' ' || identifier.first_seen_at || ' ' || event_id
+                                 ORDER BY type, value)
+                  FROM identifier JOIN origin ON origin.id = origin_id WHERE root_id = profile.id),
+               (SELECT (body->'identifiers')::text FROM card WHERE profile_id = profile.id AND section = 'profile'),
                traits::text, event_count, first_seen_at, last_seen_at,
                (SELECT array_agg(name || ' ' || message_id ORDER BY message_id)
                   FROM events JOIN origin ON origin.id = origin_id WHERE root_id = profile.id),
