@@ -1,5 +1,6 @@
 """All settings, flat. Whoever opens this file sees every pipeline the product runs."""
 
+import hmac
 from pathlib import Path
 
 from django.urls import reverse_lazy
@@ -13,7 +14,7 @@ CDP_DATA_DIR = env.folder("CDP_DATA_DIR", BASE_DIR / "var")
 # -- secrets and hosts ---------------------------------------------------------------------------------------
 CDP_SECRET_FILE = env.folder("CDP_SECRET_FILE", CDP_DATA_DIR / "secret")
 CDP_ROOT_KEY = read_or_create(CDP_SECRET_FILE)  # 32 bytes; everything keyed is derived from it per domain
-SECRET_KEY = env.text("DJANGO_SECRET_KEY") or CDP_ROOT_KEY.hex()
+SECRET_KEY = env.text("DJANGO_SECRET_KEY") or hmac.digest(CDP_ROOT_KEY, b"cdp django secret key", "sha256").hex()
 DEBUG = env.flag("CDP_DEBUG", default=False)
 ALLOWED_HOSTS = env.words("CDP_ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.words("CDP_TRUSTED_ORIGINS")

@@ -16,3 +16,8 @@ def test_two_domains_cannot_be_joined():
     assert shop != mail
     assert shop.startswith("p1.1.")
     assert len(shop.split(".")[2]) * 5 >= 128
+
+
+def test_what_signs_sessions_does_not_tell_the_root_key(settings):
+    assert len(settings.SECRET_KEY) == 64
+    assert settings.CDP_ROOT_KEY.hex() not in settings.SECRET_KEY
