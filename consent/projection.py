@@ -15,9 +15,9 @@ from django.db import connection, transaction
 from cdp.copying import array
 from consent import evidence, section
 from consent.decisions import NOWHERE, Act, Assurance, Operation, Standing, stand
-from consent.models import ConsentState
 from profiles import card, lanes
 from profiles.identity import resolve
+from profiles.identity.regrouping import LANES
 from profiles.models import Card, Cause
 
 SECTION = "consent"
@@ -157,8 +157,12 @@ def standing_of(profile_id: int, purpose: str) -> Standing:
 
 def touch_purpose(*, purpose: str) -> None:
     """Have everybody looked at again who stands somewhere on a purpose: its terms changed."""
-    people = ConsentState.objects.filter(purpose=purpose).values_list("profile_id", flat=True)
-    lanes.touch(profile_ids=people.iterator(chunk_size=10_000), keys=[key_of(purpose)], cause=Cause.VERSION)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO touched (lane, profile_id, keys, cause)"
+            " SELECT profile_id %% %s, profile_id, %s, %s FROM consent_state WHERE purpose = %s",
+            [LANES, [key_of(purpose)], Cause.VERSION.value, purpose],
+        )
 
 
 def key_of(purpose: str) -> str:

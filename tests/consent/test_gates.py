@@ -16,7 +16,7 @@ from profiles import lanes
 from profiles.api.reads import Read
 from profiles.identity.resolve import Merge
 from profiles.lanes import LaneBatch, Touch
-from profiles.models import Card, EventDefinition, Origin, TraitDefinition
+from profiles.models import Card, EventDefinition, Origin, Touched, TraitDefinition
 from tests.consent.conftest import at, claim, event, join, origin_of, preferring, profile_of, statement, teller
 
 pytestmark = pytest.mark.django_db
@@ -404,3 +404,16 @@ def test_a_lane_runs_with_the_step(ann, publish, settings):
 
     assert lanes.run_once() > 0
     assert Card.objects.get(profile_id=profile_of(ann), section="consent").body["marketing"]["state"] == "expired"
+
+
+def test_new_terms_have_everybody_looked_at_again_in_one_statement(marketing, django_assert_num_queries):
+    people = [origin_of("user_id", f"u{n}") for n in range(5)]
+    for each in people:
+        ledger.grant(statement=statement(each), told_by=teller(), now=at(1))
+    Touched.objects.all().delete()
+
+    with django_assert_num_queries(1):
+        projection.touch_purpose(purpose="marketing")
+    touched = Touched.objects.values_list("lane", "profile_id", "keys", "cause")
+    shown = [profile_of(each) for each in people]
+    assert sorted(touched) == sorted((id % 1024, id, ["consent:marketing"], "version") for id in shown)
