@@ -8,10 +8,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from cdp.role_admin import RoleAdmin
-
-
-def person_of(request: HttpRequest) -> Any:
-    return request.user
+from cdp.role_admin import person_of as person_of
 
 
 def form_page(page: RoleAdmin, request: HttpRequest, form: forms.Form, *, title: str, button: str) -> HttpResponse:

@@ -15,9 +15,9 @@ from django.utils import timezone
 from unfold.decorators import display
 
 from cdp import person_tokens
-from cdp.admin.pages import form_page, person_of, told_once
+from cdp.admin.pages import form_page, told_once
 from cdp.models import PersonToken
-from cdp.role_admin import RoleAdmin
+from cdp.role_admin import RoleAdmin, person_of
 from cdp.roles import Role
 from cdp.templatetags.cdp_text import ago
 

@@ -18,8 +18,9 @@ from unfold.decorators import action, display
 from cdp.role_admin import LargeTableAdmin, person_of, record_act
 from cdp.roles import Role, has_role
 from cdp.templatetags.cdp_text import exact
+from profiles.admin.source_filter import SourceFilter
 from profiles.ingest import rejections
-from profiles.models import RejectedEvent, Source
+from profiles.models import RejectedEvent
 
 _LONGEST_SHOWN = 40_000
 _DAYS_OFFERED = 7
@@ -80,17 +81,6 @@ class RequestFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
         return queryset.filter(inbox_id=self.value()) if str(self.value() or "").isdigit() else queryset
-
-
-class SourceFilter(admin.SimpleListFilter):
-    title = "source"
-    parameter_name = "source"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Source.objects.order_by("name").values_list("key", "name")[:100])
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
-        return queryset.filter(source__key=self.value()) if self.value() else queryset
 
 
 @admin.register(RejectedEvent)

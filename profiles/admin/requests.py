@@ -10,22 +10,11 @@ from unfold.decorators import display
 
 from cdp.role_admin import LargeTableAdmin
 from cdp.templatetags.cdp_text import exact
+from profiles.admin.source_filter import SourceFilter
 from profiles.models import InboxRow, Source
 from profiles.models.inbox import InboxState
 
 _STATE_TONES = {"pending": "warning", "done": "success", "parked": "danger"}
-
-
-class SourceFilter(admin.SimpleListFilter):
-    title = "source"
-    parameter_name = "source"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in Source.objects.order_by("name").values_list("pk", "name")[:100]]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[InboxRow]) -> QuerySet[InboxRow]:
-        chosen = self.value() or ""
-        return queryset.filter(source_id=int(chosen)) if chosen.isdigit() else queryset
 
 
 @admin.register(InboxRow)

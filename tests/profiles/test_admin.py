@@ -210,6 +210,18 @@ def test_who_only_looks_cannot_send_an_event_through_again():
     assert "Send through again" not in client.get(f"/admin/profiles/rejectedevent/{row.pk}/change/").content.decode()
 
 
+@pytest.mark.parametrize("name", ["inboxrow", "rejectedevent"])
+def test_what_came_in_is_filtered_by_source(name):
+    apply(track("Nobody's"))
+    here, elsewhere = Source.objects.get().pk, _source()
+    client = signed_in(Role.ADMINISTRATOR)
+
+    def listed(source):
+        return len(client.get(f"/admin/profiles/{name}/", {"source": source}).context_data["cl"].result_list)
+
+    assert (listed(here), listed(elsewhere)) == (1, 0)
+
+
 def test_what_was_sent_is_shown_to_those_who_may_act_on_it_and_recorded():
     apply(track("Nobody's", properties={"colour": "red"}))
     row = RejectedEvent.objects.get()
