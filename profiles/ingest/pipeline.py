@@ -1,10 +1,12 @@
 """From inbox rows to stored events: one claim of many rows is one transaction, set-based from end to end.
 
 1. Lease rows, the attempt counted and committed (`leases`).
-2. Decode, with no transaction open (`dialects`); make the months of events exist; propose new names to the catalogue.
+2. Decode, with no transaction open (`dialects`); make the months of events exist.
 3. Learn who is who, if anything about it is new (`identity.resolve`, a short transaction of its own).
 4. One transaction: drop duplicates, ask the gates, copy events and trait values, count, note whom it touched, mark the
    rows done under the lease. Either all of it is there afterwards or none.
+5. Propose new names to the catalogue, of stored events only, and count these. A crash before that costs the catalogue
+   an estimate, and a name that comes again is proposed again.
 """
 
 import logging
@@ -82,11 +84,11 @@ def store(leased: Sequence[LeasedRow], *, lease: int) -> None:
     _drop_known(work)
     received = max(row.received_at for row in leased)
     _prepare_months(work.drafts)
-    _propose(work.drafts, now=received)
     origin_of = _resolve(work.drafts)
     with transaction.atomic():
         _store(work, origin_of)
         leases.finish(leased, work.outcomes, lease=lease)
+    _propose(work.drafts, now=received)
     catalogue.count_events(Counter(draft.event.name for draft in work.drafts), now=received)
 
 
@@ -108,21 +110,6 @@ def _prepare_months(drafts: Sequence[Draft]) -> None:
         with connection.cursor() as cursor:
             days = [date(year, month, 1) for year, month in months]
             cursor.execute("SELECT cdp_ensure_event_month(month) FROM unnest(%s::date[]) AS month", [days])
-
-
-def _propose(drafts: Sequence[Draft], *, now: datetime) -> None:
-    shapes: dict[tuple[object, ...], Mapping[str, Any]] = {}
-    kinds: dict[str, int] = {}
-    traits: dict[tuple[str, ...], Mapping[str, Any]] = {}
-    for draft in drafts:
-        event = draft.event
-        if event.kind is Kind.IDENTIFY:
-            traits.setdefault(tuple(event.traits), event.traits)
-        elif event.kind is not Kind.ALIAS:
-            kinds[event.name] = int(event.kind)
-            shapes.setdefault((event.name, *event.properties), event.properties)
-    catalogue.learn_events(kinds, [(str(shape[0]), example) for shape, example in shapes.items()], now=now)
-    catalogue.learn_traits(traits.values(), now=now)
 
 
 def _resolve(drafts: Sequence[Draft]) -> dict[Name, int]:
@@ -252,3 +239,19 @@ def _resolved(position: int, draft: Draft, row: LeasedRow) -> ResolvedEvent:
 def _refusal(draft: Draft, verdict: Verdict) -> Rejected:
     # What may not be collected is counted with its reason and not kept: a copy among the rejections is a collection.
     return Rejected(draft.event.position, draft.event.message_id, verdict.code, "", verdict.reason, b"")
+
+
+# -- after the transaction --------------------------------------------------------------------------------------------
+def _propose(drafts: Sequence[Draft], *, now: datetime) -> None:
+    shapes: dict[tuple[object, ...], Mapping[str, Any]] = {}
+    kinds: dict[str, int] = {}
+    traits: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    for draft in drafts:
+        event = draft.event
+        if event.kind is Kind.IDENTIFY:
+            traits.setdefault(tuple(event.traits), event.traits)
+        elif event.kind is not Kind.ALIAS:
+            kinds[event.name] = int(event.kind)
+            shapes.setdefault((event.name, *event.properties), event.properties)
+    catalogue.learn_events(kinds, [(str(shape[0]), example) for shape, example in shapes.items()], now=now)
+    catalogue.learn_traits(traits.values(), now=now)

@@ -145,6 +145,16 @@ def test_a_gate_refuses_an_event_with_its_reason_and_it_may_be_sent_again(settin
     assert accounting.totals().balanced
 
 
+def test_what_was_refused_is_not_proposed_to_the_catalogue(settings) -> None:
+    settings.INGEST_GATES = [f"{__name__}.refuse_returns"]
+    apply(
+        track("Bought", userId="u1", properties={"revenue": 3}),
+        track("Returned", userId="u1", properties={"illness": "told"}),
+    )
+    assert rows("SELECT name, count FROM event_definition") == [("Bought", 1)]
+    assert rows("SELECT name FROM property_definition") == [("revenue",)]
+
+
 def test_a_gap_is_stored_and_marked(settings) -> None:
     settings.INGEST_GATES = [f"{__name__}.mark_gaps"]
     apply(track(userId="u1"))
