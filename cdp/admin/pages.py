@@ -8,7 +8,6 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from cdp.role_admin import RoleAdmin
-from cdp.role_admin import person_of as person_of
 
 
 def form_page(page: RoleAdmin, request: HttpRequest, form: forms.Form, *, title: str, button: str) -> HttpResponse:
