@@ -165,7 +165,8 @@ def build(book: Rulebook, segment_ids: frozenset[int]) -> str:
 
 def refusal(book: Rulebook) -> str:
     """Why some statement that judges the whole book cannot be built or planned; empty where all can."""
-    asked: dict[str, Any] = {"ids": [0], "causes": ["backfill"], "now": datetime(2000, 1, 1, tzinfo=UTC), "renews": True}
+    now = datetime(2000, 1, 1, tzinfo=UTC)
+    asked: dict[str, Any] = {"ids": [0], "causes": ["backfill"], "now": now, "renews": True}
     try:
         # A transaction of its own, since a statement that fails would end the caller's.
         with transaction.atomic(), connection.cursor() as cursor:
