@@ -179,7 +179,7 @@ SELECT type, hash, origin_id
 """
 _DATE = """
 WITH earlier AS MATERIALIZED (
-         SELECT type, hash, seen.ts, seen.event_id
+         SELECT type, hash, seen.ts, seen.event_id, seen.ts < identifier.first_seen_at AS shows
            FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[]) AS seen (origin_id, ts, event_id)
            JOIN identifier USING (origin_id)
           WHERE (seen.ts, seen.event_id) < (identifier.first_seen_at, identifier.event_id)
@@ -187,9 +187,10 @@ WITH earlier AS MATERIALIZED (
      dated AS (
          UPDATE identifier SET first_seen_at = earlier.ts, event_id = earlier.event_id
            FROM earlier WHERE identifier.type = earlier.type AND identifier.hash = earlier.hash
-         RETURNING identifier.type, identifier.origin_id)
+         RETURNING identifier.type, identifier.origin_id, shows)
 INSERT INTO touched (lane, profile_id, keys, cause)
 SELECT bucket, root_id, ARRAY['identifier:' || type], 'event' FROM dated JOIN origin ON origin.id = origin_id
+ WHERE shows
 """
 _UNKNOWN_PAIRS = """
 SELECT given.one, given.two
