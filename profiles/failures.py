@@ -1,19 +1,13 @@
 """What an error that stopped the engine's work tells: who is to blame, and what may be said about it."""
 
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError
 
-
-def is_passing(error: Exception) -> bool:
-    """Say whether the database was away, full, stopped or deadlocked, which nothing that was sent is to blame for."""
-    if not isinstance(error, (OperationalError, InterfaceError)):
-        return False
-    state = _state(error)
-    return state is None or state[:2] in {"08", "53", "57", "40", "55"}
+from cdp.outages import state_of
 
 
 def is_rivalry(error: Exception) -> bool:
     """Say whether another worker was only in the way: a deadlock, or a lock not to be had."""
-    return (_state(error) or "")[:2] in {"40", "55"}
+    return (state_of(error) or "")[:2] in {"40", "55"}
 
 
 def told_without_data(error: Exception) -> str:
@@ -21,10 +15,7 @@ def told_without_data(error: Exception) -> str:
     place = error.__traceback__
     while place and place.tb_next:
         place = place.tb_next
-    state = _state(error) if isinstance(error, DatabaseError) else None
+    state = state_of(error) if isinstance(error, DatabaseError) else None
     where = f"at {place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno}" if place else ""
     return " ".join(filter(None, (type(error).__name__, state, where)))
 
-
-def _state(error: Exception) -> str | None:
-    return getattr(error.__cause__, "pgcode", None)

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from cdp.copying import array, copy_rows
+from cdp.outages import is_passing
 from profiles import card, failures, traits
 from profiles.identity.resolve import bucket_of
 from profiles.models import Cause
@@ -105,7 +106,7 @@ SELECT bucket, profile_id, '{*}', 'sweep' FROM due
 """
 
 _RELEASE = """
-WITH released AS (DELETE FROM parked_touch WHERE parked_at <= clock_timestamp() - %s RETURNING profile_id, keys, cause)
+WITH released AS (DELETE FROM parked_touch WHERE parked_at <= clock_timestamp() - make_interval(secs => %s) RETURNING profile_id, keys, cause)
 INSERT INTO touched (lane, profile_id, keys, cause) SELECT profile_id %% 1024, profile_id, keys, cause FROM released
 """
 
@@ -131,7 +132,7 @@ def run_once(*, limit: int = LANES_PER_BATCH) -> int:
     try:
         return _run(limit, _evaluate)
     except Exception as error:  # whatever a stored value can cause in any step
-        if failures.is_passing(error):
+        if is_passing(error):
             raise
         log.error("an evaluation failed and is done in parts: %s", failures.told_without_data(error))
     return _run(limit, _evaluate_in_parts)
@@ -179,7 +180,7 @@ def sweep_due(*, limit: int = DUE_PER_SWEEP) -> int:
 def release_parked() -> int:
     """Have parked people tried again, once each has waited; return how many touches that are."""
     with connection.cursor() as cursor:
-        cursor.execute(_RELEASE, [PARKED_FOR])
+        cursor.execute(_RELEASE, [PARKED_FOR.total_seconds()])
         return int(cursor.rowcount)
 
 
@@ -198,7 +199,7 @@ def _evaluate_in_parts(cursor: Any, touches: Sequence[_Taken]) -> None:
             with transaction.atomic():
                 _evaluate(cursor, [taken for person in people for taken in of[person]])
         except Exception as error:
-            if failures.is_passing(error) or parked == MOST_PARKED_AT_ONCE:
+            if is_passing(error) or parked == MOST_PARKED_AT_ONCE:
                 raise
             if len(people) > 1:
                 half = len(people) // 2

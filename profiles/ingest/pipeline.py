@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from cdp.copying import array
+from cdp.outages import is_passing
 from profiles import catalogue, failures
 from profiles.identity import resolve
 from profiles.identity.resolve import First, Name
@@ -61,8 +62,8 @@ def _attempt(leased: Sequence[LeasedRow], *, lease: int, worker: int) -> None:
             store(leased, lease=lease)
     except LeaseLost:
         log.warning("worker %s was overtaken: its claim is undone, another one did the work", worker)
-    except (OperationalError, InterfaceError) as error:
-        if not failures.is_passing(error):
+    except (DatabaseError, InterfaceError) as error:
+        if not is_passing(error):
             _blame(leased, error, lease=lease)
             return
         leases.give_back(lease=lease)
