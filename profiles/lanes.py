@@ -106,7 +106,9 @@ SELECT bucket, profile_id, '{*}', 'sweep' FROM due
 """
 
 _RELEASE = """
-WITH released AS (DELETE FROM parked_touch WHERE parked_at <= clock_timestamp() - make_interval(secs => %s) RETURNING profile_id, keys, cause)
+WITH released AS (
+    DELETE FROM parked_touch WHERE parked_at <= clock_timestamp() - make_interval(secs => %s)
+    RETURNING profile_id, keys, cause)
 INSERT INTO touched (lane, profile_id, keys, cause) SELECT profile_id %% 1024, profile_id, keys, cause FROM released
 """
 
