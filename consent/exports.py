@@ -28,7 +28,7 @@ from cdp.models.job import JobState
 from consent import spreadsheet
 from consent.canonical import instant
 from consent.ledger import public_id
-from consent.models import NoticeVersion, PurposeVersion
+from consent.models import NoticeVersion, Purpose, PurposeVersion
 
 KIND = "consent.export"
 FORMAT = "cdp-consent-export/1"
@@ -99,6 +99,8 @@ def request(*, wanted: Wanted, by: Actor, now: datetime) -> Job:
         raise ExportRefused("to", "The period has to be over: what it holds would still change.")
     if wanted.start is not None and wanted.start >= wanted.end:
         raise ExportRefused("from", "The period begins after it ends.")
+    if wanted.purpose and not Purpose.objects.filter(key=wanted.purpose).exists():
+        raise ExportRefused("purpose", f"There is no purpose “{wanted.purpose}”: its log would always be empty.")
     job = Job.objects.create(
         kind=KIND,
         arguments={"filter": wanted.as_json(), "requester": {"kind": by.kind.value, "id": by.id}},
@@ -327,7 +329,8 @@ the entry's subject was found to be at the time of the export.
 
 {COPY} is a copy for spreadsheets. Cells that could be taken for formulas carry an apostrophe.
 
-{TERMS} holds the versions of purposes and notices that entries name. An entry's notice sha256 is that of its "text".
+{TERMS} holds the versions of purposes and notices that entries name. An entry's notice sha256 is that of
+the member "text" in that version's "content".
 
 {MANIFEST} holds the filter, the requester, the counts, and the SHA-256 of each of the other files.
 

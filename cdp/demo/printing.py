@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def curl_line(base_url: str, read_key: str, report: Mapping[str, Any]) -> str:
-    """Return a command that answers with a person, the segments they are in, and what their traits rest on."""
-    return f"  curl -s -u {read_key}: '{base_url}/v1/profiles/{report['person']['asked_as']}?verbose=true'\n"
+def curl_lines(base_url: str, read_key: str, report: Mapping[str, Any]) -> str:
+    """Return commands that answer with a person, the segments they are in, and the reasons for one of those."""
+    person = f"{base_url}/v1/profiles/{report['person']['asked_as']}"
+    addresses = [f"{person}?verbose=true"]
+    addresses += [f"{person}/segments/{reason['segment']}/why" for reason in report["reasons"][:1]]
+    return "".join(f"  curl -s -u {read_key}: '{address}'\n" for address in addresses)
 
 
 def in_words(report: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ LIVE = (
     Definition(
         "cart-abandoned",
         "Cart abandoned",
-        "Put something into the cart in the last 24 hours and ordered nothing since then.",
+        "Put something into the cart in the last 24 hours and ordered nothing in that time.",
         {"all": [_count("Product Added", ">=", 1, "24h"), _count("Order Completed", "=", 0, "24h")]},
     ),
     Definition(

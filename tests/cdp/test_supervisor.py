@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.core.management import CommandError, call_command
 
 from cdp.supervisor.child import Child
 from cdp.supervisor.folder import AlreadyRunning, DataFolder
@@ -168,3 +169,9 @@ def test_it_leaves_a_process_alone_that_only_has_the_number_of_an_old_child(tmp_
 
 def test_a_child_waits_for_nothing_when_it_never_ran(tmp_path: Path) -> None:
     assert Child(program("never", SLEEP), environment(), tmp_path / "never.log").stop() is True
+
+
+@pytest.mark.parametrize("port", ["-5", "99999", "abc"])
+def test_what_is_no_port_is_refused_with_the_range(port: str) -> None:
+    with pytest.raises(CommandError, match="is no port: write a number from 0 to 65535"):
+        call_command("up", f"--port={port}")

@@ -118,6 +118,11 @@ def test_a_period_that_is_not_over_or_begins_after_its_end_is_refused(db):
     assert not Job.objects.exists()
 
 
+def test_a_log_about_a_purpose_that_never_was_is_refused_and_not_empty(marketing):
+    with pytest.raises(exports.ExportRefused, match="There is no purpose “nix”"):
+        exports.request(wanted=exports.Wanted(None, at(5), "nix"), by=ASKER, now=at(60))
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_entry_of_a_transaction_that_is_still_open_is_waited_for(ann, marketing):
     written, released = threading.Event(), threading.Event()

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from cdp.demo.printing import curl_line, in_words
+from cdp.demo.printing import curl_lines, in_words
 from cdp.management.commands import up
 from cdp.supervisor.bring_up import FAILURES, Product, product
 from cdp.supervisor.programs import Program
@@ -54,7 +54,7 @@ class Shop:
             return
         up.announce(self.command, self.running, as_json=self.options["json"])
         if not self.options["json"]:
-            self.command.stdout.write(curl_line(self.running.base_url, self.running.credentials.read_key, report))
+            self.command.stdout.write(curl_lines(self.running.base_url, self.running.credentials.read_key, report))
         self.running.tree.start(Program("visitors", self._job("visit"), grace=3), environment=self.running.environment)
         self.running.stay()
 
@@ -67,7 +67,10 @@ class Shop:
         return printed
 
     def _print(self, report: dict[str, Any]) -> None:
-        self.command.stdout.write(json.dumps(report) if self.options["json"] else in_words(report))
+        if self.options["json"]:
+            self.command.stdout.write(json.dumps(up.way_in(self.running) | report))
+        else:
+            self.command.stdout.write(in_words(report))
 
     def _job(self, job: str) -> tuple[str, ...]:
         folder = self.running.tree.folder.path

@@ -1,5 +1,6 @@
 """Run the whole product until Ctrl-C."""
 
+import argparse
 import json
 from typing import Any
 
@@ -7,6 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cdp.supervisor.bring_up import FAILURES, Product, Wish, product
+
+_HIGHEST_PORT = 65_535
 
 
 class Command(BaseCommand):
@@ -30,9 +33,15 @@ class Command(BaseCommand):
 def add_arguments(parser: CommandParser) -> None:
     """Add what `up` and `demo` share."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-    parser.add_argument("--port", type=int, default=8000, help="port of the web server; 0 takes any free one")
+    parser.add_argument("--port", type=_port, default=8000, help="port of the web server; 0 takes any free one")
     parser.add_argument("--data", metavar="DIR", help="folder for everything that is kept (default: var/)")
     parser.add_argument("--json", action="store_true", help="print one line of JSON once ready; words go to stderr")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"{text} is no port: write a number from 0 to {_HIGHEST_PORT}.")
+    return int(text)
 
 
 def wish(options: dict[str, Any], **changes: str) -> Wish:
@@ -43,12 +52,17 @@ def wish(options: dict[str, Any], **changes: str) -> Wish:
 def announce(command: BaseCommand, running: Product, *, as_json: bool) -> None:
     """Say where the product is and how to get in."""
     if as_json:
-        addresses = {"base_url": running.base_url, "admin_url": f"{running.base_url}/admin/"}
-        command.stdout.write(json.dumps(addresses | running.credentials.as_json()))
+        command.stdout.write(json.dumps(way_in(running)))
         command.stdout.flush()
         return
     for line in _lines(running):
         command.stdout.write(line)
+
+
+def way_in(running: Product) -> dict[str, Any]:
+    """Return the addresses, logins and keys that every command tells with --json."""
+    addresses = {"base_url": running.base_url, "admin_url": f"{running.base_url}/admin/"}
+    return addresses | running.credentials.as_json()
 
 
 def _lines(running: Product) -> list[str]:
