@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 NAMES = {
     "a": "accepting 100-event batches ÷ committing the same bytes as one row",
@@ -37,10 +38,10 @@ def main() -> int:
 
         bench = Bench.start(Path(folder), rounds=arguments.rounds, people=arguments.people, events=arguments.events)
         try:
-            rows = bench.measure(set(arguments.which or NAMES))
+            for row in bench.measure(set(arguments.which or NAMES)):
+                _report(row, as_json=arguments.json)
         finally:
             bench.stop()
-    _report(rows, as_json=arguments.json)
     return 0
 
 
@@ -54,18 +55,16 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _report(rows: list[dict[str, object]], *, as_json: bool) -> None:
+def _report(row: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        json.dump(rows, sys.stdout, indent=2)
-        print()
+        print(json.dumps(row), flush=True)
         return
-    for row in rows:
-        key, ratios = str(row["key"]), row["ratios"]
-        sign, bar = BARS[key[0]]
-        print(f"({key}) {NAMES[key[0]]}{row['note']}")
-        spread = f"min {min(ratios):.3f}, max {max(ratios):.3f}"
-        print(f"    median {statistics.median(ratios):.3f}  ({spread}; bar {sign} {bar})")
-        print(f"    product {row['product']}; yardstick {row['yardstick']}")
+    key, ratios = row["key"], row["ratios"]
+    sign, bar = BARS[key[0]]
+    print(f"({key}) {NAMES[key[0]]}{row['note']}")
+    spread = f"min {min(ratios):.3f}, max {max(ratios):.3f}; bar {sign} {bar}"
+    print(f"    median {statistics.median(ratios):.3f}  ({spread})")
+    print(f"    product {row['product']}; yardstick {row['yardstick']}", flush=True)
 
 
 if __name__ == "__main__":

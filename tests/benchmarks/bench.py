@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,18 +65,16 @@ class Bench:
         connections.close_all()
         self.servers.stop()
 
-    def measure(self, which: set[str]) -> list[dict[str, object]]:
-        """Return one row per ratio: key, note, ratios, product and yardstick as text."""
-        rows = []
+    def measure(self, which: set[str]) -> Iterator[dict[str, object]]:
+        """Yield one row per ratio as it is known: key, note, ratios, product and yardstick as text."""
         if "a" in which:
-            rows.append(self.door())
+            yield self.door()
         if which & set("bcd"):
-            rows += self.apply(compare="b" in which)
+            yield from self.apply(compare="b" in which)
         if "c" in which:
-            rows.append(self.read())
+            yield self.read()
         if "d" in which:
-            rows.append(self.rules())
-        return rows
+            yield self.rules()
 
     # -- (a) ------------------------------------------------------------------------------------------------------
     def door(self) -> dict[str, object]:
@@ -102,23 +100,21 @@ class Bench:
         }
 
     # -- (b) ------------------------------------------------------------------------------------------------------
-    def apply(self, *, compare: bool) -> list[dict[str, object]]:
+    def apply(self, *, compare: bool) -> Iterator[dict[str, object]]:
         """Apply the workload without rules, then again with all twenty live; each against COPYs of the same rows."""
         self._accept(workload.batches(workload.identifies(end=self.end), sent_at=self.end))
         drain()
         bodies = workload.batches(workload.events(end=self.end), sent_at=self.end)
-        rows = []
         if compare:
-            rows.append(self._apply_rounds(bodies, key="b", note=", no live rules"))
+            yield self._apply_rounds(bodies, key="b", note=", no live rules")
             publish_rules()
             drain()
-            rows.append(self._apply_rounds(bodies, key="b20", note=", 20 live rules evaluated on the way"))
+            yield self._apply_rounds(bodies, key="b20", note=", 20 live rules evaluated on the way")
         else:
             self._accept(bodies)
             drain()
             publish_rules()
             drain()
-        return rows
 
     def _apply_rounds(self, bodies: list[bytes], *, key: str, note: str) -> dict[str, object]:
         ours, theirs = [], []
