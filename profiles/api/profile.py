@@ -6,7 +6,6 @@ at the end tells the OpenAPI document what the function does.
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -20,26 +19,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from cdp import access, api_keys
-from cdp.access import Actor
 from cdp.api.authentication import KeyAuthentication, shown_token
 from cdp.api.schema import problems
-from cdp.api_keys import KeyFacts
 from cdp.ids import to_public
-from cdp.models import Scope
-from cdp.models.access_record import Outcome
 from cdp.problems import FieldError, Problem, problem_response
-from profiles import lanes
-from profiles.api.reads import Read, Withheld, withhold
+from profiles.api import disclosure
+from profiles.api.disclosure import TRAIT, TYPES, Disclosure
 from profiles.models import IdentifierType
-from profiles.queries import PROFILE_ID, PersonCard, Sections, find_card
+from profiles.queries import Sections
 
-TYPES = (*IdentifierType.values, PROFILE_ID)
 PARTS = ("identifiers", "traits", "segments", "consent")
-ACTIVITY = "activity"
 _EVERYTHING = frozenset(PARTS)
-_PERSONAL = frozenset({"identifiers", "traits", "segments"})
-_TRAIT = "traits."
 _EMPTY = {"identifiers": b"[]", "traits": b"{}", "segments": b"[]", "consent": b"{}"}
 
 
@@ -49,7 +39,7 @@ def read_profile(request: HttpRequest, type: str, value: str) -> HttpResponse:
     try:
         if request.method not in ("GET", "HEAD"):
             raise Problem(405, "method_not_allowed", "A profile is read with GET.", headers={"Allow": "GET, HEAD"})
-        return _answer(request, type, value, now=timezone.now())
+        return _answer(request, type, value)
     except Problem as problem:
         return problem_response(problem)
     except (DatabaseError, InterfaceError):
@@ -57,29 +47,14 @@ def read_profile(request: HttpRequest, type: str, value: str) -> HttpResponse:
         return problem_response(Problem(503, "unavailable", away, headers={"Retry-After": "1"}))
 
 
-def _answer(request: HttpRequest, type: str, value: str, *, now: datetime) -> HttpResponse:
-    key = _key(request, now=now)
-    if type not in TYPES:
-        told = f"type is one of {', '.join(TYPES)}."
-        raise Problem(400, "unknown_identifier_type", told, (FieldError("type", told),))
-    purpose, asked, verbose = _purpose(request, key), _asked(request), _verbose(request)
-    card = _current_card(type, value)
-    if card is None:
-        raise Problem(404, "not_found", "There is nobody under this name.")
-    fields, barred = _narrow(asked, key)
-    withheld = (*barred, *_with_activity(fields, withhold(Read(card.profile_id, purpose, fields, card.sections, now))))
-    body = _body(card, fields, withheld, verbose=verbose)
-    access.record(
-        actor=Actor.key(key),
-        action="profile.read",
-        profile_ids=(card.profile_id,),
-        purpose=purpose,
-        fields=sorted(fields),
-        now=now,
-        outcome=Outcome.WITHHELD if withheld else Outcome.ALLOWED,
-        withheld=[{"field": one.field, "code": one.code} for one in withheld],
-        using="reads",
-    )
+def _answer(request: HttpRequest, type: str, value: str) -> HttpResponse:
+    now = timezone.now()
+    key = disclosure.admit(shown_token(request), now=now)
+    disclosure.check_purpose(request.GET.get("purpose", ""), key=key)
+    asked, verbose = _asked(request), _verbose(request)
+    told = disclosure.disclose(key=key, type=type, value=value, asked=asked, now=now)
+    body = _body(told, verbose=verbose)
+    disclosure.record(told, action="profile.read", now=now)
     return _respond(request, body)
 
 
@@ -92,42 +67,12 @@ def _respond(request: HttpRequest, body: bytes) -> HttpResponse:
     return HttpResponse(body, content_type="application/json", headers=headers)
 
 
-def _current_card(type: str, value: str) -> PersonCard | None:
-    """Read the card; where time alone may have changed it since it was written, evaluate the person first."""
-    card = find_card(type=type, value=value, using="reads")
-    if card is not None and card.is_due:
-        lanes.refresh(card.profile_id)
-        card = find_card(type=type, value=value, using="reads")
-    return card
-
-
-# -- who asks, and for what -------------------------------------------------------------------------------------------
-def _key(request: HttpRequest, *, now: datetime) -> KeyFacts:
-    shown = shown_token(request)
-    key = api_keys.authenticate(shown, now=now) if shown else None
-    if key is None:
-        told = "Send a key: Authorization: Bearer <key>." if not shown else "The key is unknown, revoked or expired."
-        code = "not_authenticated" if not shown else "invalid_key"
-        raise Problem(401, code, told, headers={"WWW-Authenticate": "Bearer"})
-    if not key.may(Scope.PROFILES_READ):
-        raise Problem(403, "scope_missing", f"The key lacks the scope {Scope.PROFILES_READ}.")
-    return key
-
-
-def _purpose(request: HttpRequest, key: KeyFacts) -> str:
-    asked = request.GET.get("purpose", "")
-    if asked and asked != key.purpose:
-        told = "A read may only state the purpose its key was issued for."
-        raise Problem(403, "purpose_not_allowed", told, (FieldError("purpose", told),))
-    return key.purpose
-
-
 def _asked(request: HttpRequest) -> frozenset[str]:
     given = request.GET.get("include")
     if not given:
         return _EVERYTHING
     fields = frozenset(field for field in given.split(",") if field)
-    unknown = sorted(field for field in fields if field not in _EVERYTHING and not field.startswith(_TRAIT))
+    unknown = sorted(field for field in fields if field not in _EVERYTHING and not field.startswith(TRAIT))
     if unknown:
         told = f"include takes {', '.join(PARTS)} and traits.<name>; it does not know {', '.join(unknown)}."
         raise Problem(400, "unknown_field", told, (FieldError("include", told),))
@@ -138,72 +83,36 @@ def _verbose(request: HttpRequest) -> bool:
     return request.GET.get("verbose", "").lower() in ("true", "1")
 
 
-def _narrow(asked: frozenset[str], key: KeyFacts) -> tuple[frozenset[str], tuple[Withheld, ...]]:
-    """Return the fields that are both asked for and in the key's list, and tell which were asked for in vain."""
-    if not key.fields:
-        return asked, ()
-    listed = frozenset(key.fields)
-    allowed = set(asked & listed)
-    allowed |= {field for field in asked if field.startswith(_TRAIT) and "traits" in listed}
-    if "traits" in asked and "traits" not in listed:
-        allowed |= {field for field in listed if field.startswith(_TRAIT)}
-    barred = [
-        field
-        for field in sorted(asked - allowed)
-        if field != "traits" or not any(f.startswith(_TRAIT) for f in allowed)
-    ]
-    return frozenset(allowed), tuple(
-        Withheld(field, "The key's field list does not name it.", "field_not_allowed") for field in barred
-    )
-
-
-def _with_activity(fields: frozenset[str], withheld: tuple[Withheld, ...]) -> tuple[Withheld, ...]:
-    """Withhold when and how often somebody was seen as well, where no personal part that was asked for may be told."""
-    hidden = {one.field for one in withheld}
-    if _personal(fields) - hidden and "*" not in hidden:
-        return withheld
-    why = next((one for one in withheld if one.field in (*_PERSONAL, "*")), None)
-    return (*withheld, Withheld(ACTIVITY, why.reason, why.code)) if why else withheld
-
-
-def _personal(fields: frozenset[str]) -> set[str]:
-    return {field.partition(".")[0] for field in fields} & _PERSONAL
-
-
 # -- what is told -----------------------------------------------------------------------------------------------------
-def _body(card: PersonCard, fields: frozenset[str], withheld: tuple[Withheld, ...], *, verbose: bool) -> bytes:
-    hidden = {one.field for one in withheld}
+def _body(person: Disclosure, *, verbose: bool) -> bytes:
+    card = person.card
     told = [
         b'{"id":"%s","merged_into":%s'
-        % (to_public(card.profile_id).encode(), encode(card.merged_into and to_public(card.merged_into)))
+        % (person.public_id.encode(), encode(card.merged_into and to_public(card.merged_into)))
     ]
     profile = card.sections.parts("profile")
     for part in PARTS:
-        spelled = _part(part, card, profile, fields, hidden, verbose=verbose)
+        spelled = _part(part, person, profile, verbose=verbose)
         if spelled is not None:
             told.append(b',"%s":%s' % (part.encode(), spelled))
-    if _personal(fields) and ACTIVITY not in hidden:  # a read of consent alone was not judged by any gate
+    if person.tells_activity:
         told.append(
             b',"first_seen_at":%s,"last_seen_at":%s,"event_count":%d'
             % (encode(card.first_seen_at), encode(card.last_seen_at), card.event_count)
         )
-    reasons = [{"field": one.field, "code": one.code, "reason": one.reason} for one in withheld]
+    reasons = [{"field": one.field, "code": one.code, "reason": one.reason} for one in person.withheld]
     told.append(b',"as_of":%s,"withheld":%s}' % (encode(card.evaluated_at), encode(reasons)))
     return b"".join(told)
 
 
-def _part(
-    part: str, card: PersonCard, profile: Mapping[str, Any], fields: frozenset[str], hidden: set[str], *, verbose: bool
-) -> bytes | None:
-    if "*" in hidden or part in hidden:
-        return None
+def _part(part: str, person: Disclosure, profile: Mapping[str, Any], *, verbose: bool) -> bytes | None:
     if part == "traits":
-        return _traits(card, profile, fields, hidden, verbose=verbose)
-    if part not in fields:
+        return _traits(person, profile, verbose=verbose)
+    if not person.tells(part):
         return None
     if part == "identifiers":
         return bytes(profile.get("identifiers", _EMPTY[part]))
-    return _section(card.sections, part)
+    return _section(person.card.sections, part)
 
 
 def _section(sections: Sections, part: str) -> bytes:
@@ -211,23 +120,17 @@ def _section(sections: Sections, part: str) -> bytes:
     return _EMPTY[part] if body is None else body.encode()
 
 
-def _traits(
-    card: PersonCard, profile: Mapping[str, Any], fields: frozenset[str], hidden: set[str], *, verbose: bool
-) -> bytes | None:
+def _traits(person: Disclosure, profile: Mapping[str, Any], *, verbose: bool) -> bytes | None:
     """Return the traits asked for; nothing is decoded unless something has to be left out."""
-    single = {field.removeprefix(_TRAIT) for field in fields if field.startswith(_TRAIT)}
-    if "traits" not in fields and not single:
+    if person.hidden & {"traits", disclosure.EVERYTHING}:
         return None
-    body = bytes(profile.get("traits", b"{}")) if verbose else card.traits.encode()
-    hidden_traits = {field.removeprefix(_TRAIT) for field in hidden if field.startswith(_TRAIT)}
-    if "traits" in fields and not hidden_traits:
+    if "traits" not in person.fields and not any(field.startswith(TRAIT) for field in person.fields):
+        return None
+    body = bytes(profile.get("traits", b"{}")) if verbose else person.card.traits.encode()
+    if person.tells("traits") and not any(field.startswith(TRAIT) for field in person.hidden):
         return body
-    kept = {
-        name: value
-        for name, value in Sections({"traits": body.decode()}).parts("traits").items()
-        if name not in hidden_traits and ("traits" in fields or name in single)
-    }
-    return encode(kept)
+    stored = Sections({"traits": body.decode()}).parts("traits")
+    return encode({name: value for name, value in stored.items() if person.tells_trait(name)})
 
 
 # -- what the OpenAPI document says -----------------------------------------------------------------------------------
