@@ -16,6 +16,7 @@ from django.db import connections
 from cdp.api_keys import KeyFacts
 from cdp.models import User
 from cdp.models.access_record import ActorKind, Outcome
+from cdp.observability import request_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,6 @@ def record(
     basis: Mapping[str, Any] | None = None,
     outcome: Outcome = Outcome.ALLOWED,
     withheld: Sequence[Mapping[str, Any]] = (),
-    request_id: str = "",
     using: str = "default",
 ) -> None:
     """Write one record per person, or a single one without a person when the action is about no one in particular."""
@@ -75,7 +75,7 @@ def record(
         outcome.value,
         orjson.dumps(list(withheld)).decode(),
         None if basis is None else orjson.dumps(basis).decode(),
-        request_id,
+        request_ids.current(),
     )
     with connections[using].cursor() as cursor:
         if len(profile_ids) > 1:

@@ -1,6 +1,7 @@
 """Typed reading of environment variables: a bad value stops the start with a sentence, never a surprise later."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -37,6 +38,14 @@ def whole_number(name: str, default: int, *, least: int = 0) -> int:
     if value < least:
         raise BadSetting(f"{name}={value}: it must be at least {least}.")
     return value
+
+
+def choice(name: str, choices: Mapping[str, str], *, default: str) -> str:
+    """Read one of a few words and return what it stands for; raises BadSetting for any other."""
+    raw = os.environ.get(name) or default
+    if raw not in choices:
+        raise BadSetting(f"{name}={raw!r}: write {' or '.join(choices)}.")
+    return choices[raw]
 
 
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:

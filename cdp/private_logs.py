@@ -44,7 +44,7 @@ def _arguments(record: logging.LogRecord) -> Any:
     request = getattr(record, "request", None)
     path = request.path if isinstance(request, HttpRequest) else None
     return tuple(
-        _route(request) if path is not None and argument == path else _argument(argument)
+        route(request) if path is not None and argument == path else _argument(argument)
         for argument in record.args or ()
     )
 
@@ -53,7 +53,8 @@ def _argument(argument: object) -> object:
     return told(argument) if isinstance(argument, DatabaseError | DriverError) else argument
 
 
-def _route(request: Any) -> str:
+def route(request: HttpRequest) -> str:
+    """Return the pattern of the address that was asked for: it holds no value of anybody's."""
     return f"/{request.resolver_match.route}" if request.resolver_match else _NO_ROUTE
 
 

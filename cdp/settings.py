@@ -6,6 +6,7 @@ from pathlib import Path
 from django.urls import reverse_lazy
 
 from cdp import env
+from cdp.observability import traces
 from cdp.secret import read_or_create
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -53,6 +54,7 @@ INSTALLED_APPS = [
     "segments",
 ]
 MIDDLEWARE = [
+    "cdp.observability.request_ids.RequestIds",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -324,10 +326,14 @@ UNFOLD = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"lines": {"()": f"cdp.observability.logs.{_LINES}"}},
     "filters": {"private": {"()": "cdp.private_logs.PrivateFilter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["private"]}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["private"]}},
     "root": {"handlers": ["stderr"], "level": env.text("CDP_LOG_LEVEL", "INFO")},
+# -- what the product tells of itself ------------------------------------------------------------------------------
+traces.check()
+CDP_SLOW_REQUEST_MS = env.whole_number("CDP_SLOW_REQUEST_MS", 1000, least=1)
+_LINES = env.choice("CDP_LOG_FORMAT", {"json": "JsonLines", "plain": "PlainLines"}, default="json")
     "loggers": {
         "django": {"handlers": []},  # everything through the one handler that tells nothing about anybody
         "axes": {"level": "WARNING"},
