@@ -14,7 +14,6 @@ from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework import exceptions
-from rest_framework.views import set_rollback
 
 from cdp.outages import is_passing
 
@@ -66,10 +65,7 @@ def problem_response(problem: Problem) -> HttpResponse:
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """Answer every exception that REST framework knows, and ours, as a problem; leave the rest to raise."""
     problem = as_problem(error)
-    if problem is None:
-        return None
-    set_rollback()
-    return problem_response(problem)
+    return None if problem is None else problem_response(problem)
 
 
 def as_problem(error: Exception) -> Problem | None:

@@ -115,6 +115,12 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# -- what one caller may ask for: 0 is no limit ----------------------------------------------------------------
+CDP_READS_PER_MINUTE = env.whole_number("CDP_READS_PER_MINUTE", 60_000)  # an application's key
+CDP_REQUESTS_PER_MINUTE = env.whole_number("CDP_REQUESTS_PER_MINUTE", 600)  # a person's scripts, or an address
+CDP_EVENTS_PER_MINUTE = env.whole_number("CDP_EVENTS_PER_MINUTE", 0)  # a write key
+CDP_MOST_PENDING_EVENTS = env.whole_number("CDP_MOST_PENDING_EVENTS", 1_000_000)  # beyond it senders are told to wait
+
 # -- Redis and Celery: only the doorbell, PostgreSQL is the queue of record ------------------------------------
 REDIS_URL = env.text("REDIS_URL", f"unix://{CDP_DATA_DIR / 'valkey.socket'}")
 CELERY_BROKER_URL = env.broker("REDIS_URL", REDIS_URL)
@@ -184,6 +190,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "cdp.problems.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["cdp.api.throttling.PerCaller"],
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
 SPECTACULAR_SETTINGS = {
@@ -323,6 +330,10 @@ UNFOLD = {
     },
 }
 
+# -- what the product tells of itself ------------------------------------------------------------------------------
+traces.check()
+CDP_SLOW_REQUEST_MS = env.whole_number("CDP_SLOW_REQUEST_MS", 1000, least=1)
+_LINES = env.choice("CDP_LOG_FORMAT", {"json": "JsonLines", "plain": "PlainLines"}, default="json")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -330,10 +341,6 @@ LOGGING = {
     "filters": {"private": {"()": "cdp.private_logs.PrivateFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["private"]}},
     "root": {"handlers": ["stderr"], "level": env.text("CDP_LOG_LEVEL", "INFO")},
-# -- what the product tells of itself ------------------------------------------------------------------------------
-traces.check()
-CDP_SLOW_REQUEST_MS = env.whole_number("CDP_SLOW_REQUEST_MS", 1000, least=1)
-_LINES = env.choice("CDP_LOG_FORMAT", {"json": "JsonLines", "plain": "PlainLines"}, default="json")
     "loggers": {
         "django": {"handlers": []},  # everything through the one handler that tells nothing about anybody
         "axes": {"level": "WARNING"},

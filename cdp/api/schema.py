@@ -1,5 +1,6 @@
 """What the OpenAPI document says about callers and errors."""
 
+from http import HTTPStatus
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
@@ -25,8 +26,9 @@ class ProblemSchema(serializers.Serializer):
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
-    """Name the statuses an operation answers with a problem, for `extend_schema(responses=…)`."""
-    return {(status, "application/problem+json"): OpenApiResponse(ProblemSchema) for status in statuses}
+    """Name the statuses an operation answers with a problem, for `extend_schema(responses=…)`; every one may say 429."""
+    told = {*statuses, HTTPStatus.TOO_MANY_REQUESTS.value}
+    return {(status, "application/problem+json"): OpenApiResponse(ProblemSchema) for status in sorted(told)}
 
 
 class AnyValue(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
