@@ -20,12 +20,11 @@ from typing import Any, BinaryIO
 from django.conf import settings
 from django.db import connection, transaction
 
-from cdp import access
+from cdp import access, spreadsheet
 from cdp.access import Actor
 from cdp.ids import to_public
 from cdp.models import Job
 from cdp.models.job import JobState
-from consent import spreadsheet
 from consent.canonical import instant
 from consent.ledger import public_id
 from consent.models import NoticeVersion, Purpose, PurposeVersion

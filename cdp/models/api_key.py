@@ -14,6 +14,7 @@ class Scope(models.TextChoices):
     CONSENT_READ = "consent:read", "read consent"
     CONSENT_EXPORT = "consent:export", "export the consent log"
     PROFILES_READ = "profiles:read", "read profiles"
+    DATA_EXPORT = "data:export", "export people, events and memberships"
     SEGMENTS_READ = "segments:read", "read segments and their members"
     METRICS_READ = "metrics:read", "read metrics"
 

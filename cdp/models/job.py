@@ -7,6 +7,7 @@ class JobState(models.TextChoices):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class Job(models.Model):
@@ -36,7 +37,7 @@ class Job(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=JobState.values), name="cdp_job_state_known"),
             models.CheckConstraint(
-                condition=Q(state__in=("done", "failed"), finished_at__isnull=False)
+                condition=Q(state__in=("done", "failed", "cancelled"), finished_at__isnull=False)
                 | Q(state__in=("queued", "running"), finished_at__isnull=True),
                 name="cdp_job_finished_at_paired",
             ),

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from consent.spreadsheet import cell, line
+from cdp.spreadsheet import cell, line
 
 
 @pytest.mark.parametrize(
