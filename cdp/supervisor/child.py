@@ -15,8 +15,9 @@ from cdp.supervisor.folder import signal_group
 from cdp.supervisor.programs import Program
 
 _PR_SET_PDEATHSIG = 1
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-_STEADY_SECONDS = 30  # a child that ran this long has recovered: its next fall counts as the first
+# Short: while a worker is away events wait, and one that falls at once costs two seconds of a processor each time.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 5.0
+_STEADY_SECONDS = 10  # a child that ran this long has recovered: its next fall counts as the first
 _LOG_BYTES = 20_000_000
 _HOUSE = Path(__file__).resolve().parent.parent.parent
 

@@ -1,77 +1,129 @@
 """A bounded fault run over HTTP: events flow while workers, PostgreSQL and Valkey are killed; afterwards it is counted.
 
-    python -m tests.faults.run --seeds 1 2 3 --events 20000
+    python -m tests.faults.run --seeds 1 2 3                     20,000 events, each fault at least twice
+    python -m tests.faults.run --long --seeds 1 2 3 --log FILE   200,000 events, 28 faults
 
 Everything it loads and kills it has started itself, on loopback, in a folder of its own.
 """
 
 import argparse
 import random
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from cdp.demo.client import Door, as_person
 from cdp.demo.rules import bring_to_life
+from tests.faults import comparison
+from tests.faults.senders import deliver, send
+from tests.faults.traffic import BATCH, Event, Said, Traffic, history, said
 from tests.outages import Product, product
-from tests.running import ROOT
 
-BATCH = 50
-PEOPLE = 400
-SHARE_OF_DUPLICATES = 0.05
-NAMES = ["Product Viewed"] * 6 + ["Product Added"] * 2 + ["Order Completed"] * 2
+WORKERS, POSTGRES = "SIGKILL of all workers", "immediate stop of PostgreSQL"
+FLUSH, VALKEY = "FLUSHALL", "SIGKILL of Valkey"
+_WORKING_AGAIN_SECONDS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is sent, about how many, while what happens how often."""
+
+    events: int
+    people: int
+    faults: dict[str, int]
+
+
+SHORT = Size(20_000, 400, {WORKERS: 2, POSTGRES: 2, FLUSH: 2, VALKEY: 2})
+LONG = Size(200_000, 4_000, {WORKERS: 20, POSTGRES: 3, FLUSH: 3, VALKEY: 2})
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run found; `problems` is empty when every promise held."""
+    """What a run found; `problems` is empty when every promise held. `said` tells it as it happens."""
 
     seed: int
-    sent: int = 0
-    refused_requests: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
+    tell: Callable[[str], None] = lambda line: None
+    started: float = field(default_factory=time.monotonic)
+    events: int = 0
+    requests_repeated: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
     totals: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
+    def say(self, sentence: str) -> None:
+        minutes, seconds = divmod(time.monotonic() - self.started, 60)
+        self.tell(f"seed {self.seed}  {int(minutes):02}:{seconds:04.1f}  {sentence}")
+
     def __str__(self) -> str:
         faults = ", ".join(f"{count} × {name}" for name, count in self.faults.items())
-        verdict = "; ".join(self.problems) or "0 lost, 0 doubled, 0 memberships differ"
-        return f"seed {self.seed}: {self.sent} events, {self.refused_requests} requests repeated, {faults}: {verdict}"
+        verdict = "; ".join(self.problems) or "0 lost, 0 doubled, 0 people differ, 0 memberships differ"
+        return (
+            f"seed {self.seed}: {self.events} events, {self.requests_repeated} requests repeated, {faults}: {verdict}"
+        )
 
 
-def run(*, seed: int, events: int, folder: Path) -> Outcome:
-    """Send `events` while each fault happens at least twice, wait for calm, compare."""
-    outcome = Outcome(seed)
+@dataclass(slots=True)
+class Pace:
+    """Lets the senders send one share of the batches for every fault, so that each falls into traffic."""
+
+    shares: int
+    batches: int
+    _open: int = 1
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def next_share(self) -> None:
+        with self._changed:
+            self._open += 1
+            self._changed.notify_all()
+
+    def finish(self) -> None:
+        with self._changed:
+            self._open = self.shares
+            self._changed.notify_all()
+
+    def held(self, batches: Iterator[list[Event]]) -> Iterator[list[Event]]:
+        for number, batch in enumerate(batches):
+            with self._changed:
+                self._changed.wait_for(
+                    lambda number=number: self._open >= self.shares or number * self.shares < self.batches * self._open
+                )
+            yield batch
+
+
+def run(*, seed: int, size: Size, folder: Path, tell: Callable[[str], None] = lambda line: None) -> Outcome:
+    """Send events while faults happen, wait for calm, compare."""
+    outcome = Outcome(seed, tell)
     with product(folder) as running:
-        _make_rules(running)
-        before = {message_id for (message_id,) in running.query("SELECT message_id FROM events")}
-        stop = threading.Event()
-        faults = threading.Thread(target=_faults, args=(running, seed, outcome, stop))
-        faults.start()
-        sent = _send(running, seed=seed, events=events, outcome=outcome, until_faulted=faults)
-        stop.set()
-        faults.join()
-        running.wait_until_applied(seconds=120)
+        heard = make_rules(running)
+        outcome.say("the product is up, its segments are live")
+        traffic = Traffic(seed, size.events, size.people)
+        pace = Pace(shares=sum(size.faults.values()) + 1, batches=size.events // BATCH)
+        with _faults(running, size, outcome, pace):
+            outcome.requests_repeated = send(running, pace.held(traffic.batches()))
+        outcome.events = len(traffic.said)
+        outcome.say(f"{outcome.events} events are accepted, {outcome.requests_repeated} requests were repeated")
+        running.wait_until_applied(seconds=240)
         time.sleep(3)  # windows of ten seconds end, and the sweep of each second notes it
         running.wait_until_applied(seconds=30)
-        _compare(running, sent=sent, before=before, outcome=outcome)
+        outcome.say("everything is applied")
+        outcome.totals = running.totals()
+        outcome.problems += comparison.problems(running, heard + traffic.said)
+    outcome.say(", ".join(f"{count} {name}" for name, count in outcome.totals.items()))
     return outcome
 
 
-def _make_rules(running: Product) -> None:
-    """Teach the catalogue its words, then have the sample's segments approved."""
-    now = datetime.now(UTC)
-    _post(running, [event for number in range(20) for event in _history(random.Random(number), f"warm-{number}", now)])
+def make_rules(running: Product) -> list[Said]:
+    """Teach the catalogue its words, then have the sample's segments approved; return what was sent for it."""
+    chance, now = random.Random(0), datetime.now(UTC)
+    events = [event for number in range(20) for event in history(chance, f"warm-{number}", now)]
+    deliver(running, events)
     running.wait_until_applied()
     logins = running.facts["logins"]
     with (
@@ -84,154 +136,81 @@ def _make_rules(running: Product) -> None:
         while any(segment["status"] == "backfilling" for segment in reading.get("/v1/segments")):
             assert time.monotonic() < until, "the segments did not become ready"
             time.sleep(0.3)
+    return [said(event) for event in events]
 
 
-def _history(chance: random.Random, user: str, now: datetime) -> Iterator[dict[str, Any]]:
-    """Every kind of event the run knows, about one person."""
-    traits = {"email": f"{user}@example.com", "country": chance.choice(["DE", "AT", "FR"])}
-    yield {"type": "identify", "userId": user, "traits": traits, "messageId": str(uuid.uuid4())}
-    for name in sorted(set(NAMES)):
-        yield _event(chance, user, name, now)
+@contextmanager
+def _faults(running: Product, size: Size, outcome: Outcome, pace: Pace) -> Iterator[None]:
+    failures: list[BaseException] = []
 
-
-def _event(chance: random.Random, user: str, name: str, now: datetime) -> dict[str, Any]:
-    who = {"anonymousId": f"device-{user}"} if chance.random() < 0.2 else {"userId": user}
-    if chance.random() < 0.05:
-        who = {"userId": user, "anonymousId": f"device-{user}"}
-    return {
-        "type": "track",
-        "event": name,
-        **who,
-        "messageId": str(uuid.UUID(int=chance.getrandbits(128))),
-        "timestamp": (now - timedelta(seconds=chance.randrange(0, 86_400 * 100))).isoformat(),
-        "properties": {"revenue": round(chance.uniform(-20, 300), 2), "category": chance.choice(["shoes", "books"])},
-    }
-
-
-def _batches(seed: int, events: int) -> Iterator[list[dict[str, Any]]]:
-    chance = random.Random(seed)
-    now = datetime.now(UTC)
-    earlier: list[list[dict[str, Any]]] = []
-    for _ in range(events // BATCH):
-        batch = [_event(chance, f"u-{chance.randrange(PEOPLE)}", chance.choice(NAMES), now) for _ in range(BATCH)]
-        for number in range(2):
-            user = f"u-{chance.randrange(PEOPLE)}"
-            batch[number] = {
-                "type": "identify",
-                "userId": user,
-                "anonymousId": f"device-{user}",
-                "messageId": str(uuid.UUID(int=chance.getrandbits(128))),
-                "traits": {"country": chance.choice(["DE", "AT", "FR", None]), "email": f"{user}@example.com"},
-            }
-        earlier.append(batch)
-        yield batch
-        if chance.random() < SHARE_OF_DUPLICATES:
-            yield chance.choice(earlier)
-
-
-def _send(running: Product, *, seed: int, events: int, outcome: Outcome, until_faulted: threading.Thread) -> set[str]:
-    """Deliver every batch until it is accepted, as an SDK would; slow enough that all faults fall into the run."""
-    sent: set[str] = set()
-    for batch in _batches(seed, events):
-        outcome.refused_requests += _post(running, batch)
-        sent |= {event["messageId"] for event in batch}
-        if until_faulted.is_alive():
-            time.sleep(0.05)
-    outcome.sent = len(sent)
-    return sent
-
-
-def _post(running: Product, batch: list[dict[str, Any]]) -> int:
-    """Return how often the batch had to be sent again."""
-    for attempt in range(200):
+    def go() -> None:
         try:
-            answer = httpx.post(
-                f"{running.base_url}/v1/batch",
-                json={"batch": batch, "sentAt": datetime.now(UTC).isoformat()},
-                auth=(running.write_key, ""),
-                timeout=10,
-                trust_env=False,
-            )
-            if answer.status_code == 200:
-                return attempt
-            assert answer.status_code in {429, 503}, f"{answer.status_code} {answer.text[:300]}"
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise AssertionError("a batch was refused for 40 s")
+            _do_faults(running, size, outcome, pace)
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            pace.finish()
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    if failures:
+        raise failures[0]
 
 
-def _faults(running: Product, seed: int, outcome: Outcome, stop: threading.Event) -> None:
-    chance = random.Random(seed * 7)
+def _do_faults(running: Product, size: Size, outcome: Outcome, pace: Pace) -> None:
+    chance = random.Random(outcome.seed * 7)
     kinds = {
-        "worker kill -9": running.kill_workers,
-        "immediate stop of PostgreSQL": running.kill_postgres,
-        "FLUSHALL": running.flush_valkey,
-        "kill -9 of Valkey": running.kill_valkey,
+        WORKERS: running.kill_workers,
+        POSTGRES: running.kill_postgres,
+        FLUSH: running.flush_valkey,
+        VALKEY: running.kill_valkey,
     }
-    order = [name for name in kinds for _ in range(2)]
+    order = [name for name, count in size.faults.items() for _ in range(count)]
     chance.shuffle(order)
-    time.sleep(1)
     for name in order:
+        done = _requests_done(running)
+        pace.next_share()
+        _wait_for_work(running, done)
+        time.sleep(chance.uniform(0.1, 1.2))
         kinds[name]()
-        outcome.faults[name] = outcome.faults.get(name, 0) + 1
-        if stop.wait(chance.uniform(1.5, 3.0)):
-            time.sleep(1.0)
+        outcome.faults[name] += 1
+        outcome.say(name)
 
 
-def _compare(running: Product, *, sent: set[str], before: set[str], outcome: Outcome) -> None:
-    stored = [message_id for (message_id,) in running.query("SELECT message_id FROM events")]
-    found = set(stored) - before
-    outcome.totals = running.totals()
-    totals = outcome.totals
-    problems = outcome.problems
-    if missing := sent - found:
-        problems.append(f"{len(missing)} events lost")
-    if extra := found - sent:
-        problems.append(f"{len(extra)} events nobody sent")
-    if len(stored) != len(set(stored)):
-        problems.append(f"{len(stored) - len(set(stored))} events doubled")
-    if totals["accepted"] != totals["stored"] + totals["duplicate"] + totals["rejected"] + totals["pending"]:
-        problems.append(f"the accounts do not balance: {totals}")
-    if totals["rejected"] or totals["pending"]:
-        problems.append(f"events rejected or pending: {totals}")
-    wrong_counts = running.query(
-        "SELECT count(*) FROM profile p LEFT JOIN (SELECT o.root_id, count(*) AS n FROM events e"
-        " JOIN origin o ON o.id = e.origin_id GROUP BY 1) e ON e.root_id = p.id"
-        " WHERE p.merged_into IS NULL AND p.event_count <> coalesce(e.n, 0)"
-    )[0][0]
-    if wrong_counts:
-        problems.append(f"{wrong_counts} people with a wrong number of events")
-    members = running.query("SELECT count(*) FROM membership WHERE left_at IS NULL")[0][0]
-    if not members:
-        problems.append("nobody is in any segment: nothing was proven")
-    problems.extend(_membership_problems(running))
+def _wait_for_work(running: Product, done: int) -> None:
+    """Wait until the workers work again: killing one that is not there yet would prove nothing."""
+    until = time.monotonic() + _WORKING_AGAIN_SECONDS
+    while _requests_done(running) <= done and time.monotonic() < until:
+        time.sleep(0.1)
 
 
-def _membership_problems(running: Product) -> list[str]:
-    environment = {"CDP_DATA_DIR": str(running.folder), "CDP_BOOTSTRAP": "0", "CDP_LOG_LEVEL": "ERROR"}
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "verify_memberships"],
-        env=environment | {"PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode == 0 and "0 memberships differ" in done.stdout:
-        return []
-    return [done.stdout[-500:] + done.stderr[-500:]]
+def _requests_done(running: Product) -> int:
+    return int(running.query("SELECT count(*) FROM inbox WHERE state = 1")[0][0])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.run", description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--long", action="store_true", help="200,000 events and 28 faults for each seed")
+    parser.add_argument("--log", type=Path, help="also write what happened, and when, to this file")
     arguments = parser.parse_args()
+    size = LONG if arguments.long else SHORT
+    log = arguments.log.open("w") if arguments.log else None
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+        if log is not None:
+            print(line, file=log, flush=True)
+
     failed = False
     for seed in arguments.seeds:
         with tempfile.TemporaryDirectory(prefix="cdp-faults-") as folder:
-            outcome = run(seed=seed, events=arguments.events, folder=Path(folder))
-        print(outcome, flush=True)
+            outcome = run(seed=seed, size=size, folder=Path(folder), tell=tell)
+        tell(str(outcome))
         failed = failed or bool(outcome.problems)
     return int(failed)
 
