@@ -26,7 +26,7 @@ class ProblemSchema(serializers.Serializer):
 
 
 def problems(*statuses: int) -> dict[Any, Any]:
-    """Name the statuses an operation answers with a problem, for `extend_schema(responses=…)`; every one may say 429."""
+    """Name the statuses an operation answers with a problem, for `extend_schema(responses=…)`; each may say 429."""
     told = {*statuses, HTTPStatus.TOO_MANY_REQUESTS.value}
     return {(status, "application/problem+json"): OpenApiResponse(ProblemSchema) for status in sorted(told)}
 
