@@ -87,9 +87,11 @@ TEMPLATES = [
 ]
 
 # -- the pipelines: lower floors call upper ones through these lists and in no other way ------------------------
+INGEST_SCREENS: list[str] = []  # before anybody is resolved: what these refuse teaches nobody's identity
 INGEST_GATES: list[str] = ["consent.gates.collection_gate"]
 LANE_STEPS: list[str] = ["consent.gates.lane_step", "segments.memberships.evaluate"]
 READ_GATES: list[str] = ["consent.gates.read_gate"]
+AUDIENCES: list[str] = ["segments.queries.audiences"]
 MERGE_STEPS: list[str] = ["consent.gates.merge_step", "segments.memberships.merge_step"]
 ERASURE_STEPS: list[str] = []
 FIRST_RUN: list[str] = ["consent.first_run.purposes"]
@@ -100,6 +102,7 @@ SUBJECT_SECTIONS: list[str] = [
     "profiles.subject_sections.identifiers",
 ]
 METRICS: list[str] = ["cdp.metrics.collect", "profiles.metrics.collect", "segments.metrics.collect"]
+DOCTOR: list[str] = ["cdp.doctor.examine_platform", "profiles.doctor.examine", "segments.doctor.examine"]
 
 # -- PostgreSQL: the owner migrates, the application's role writes ---------------------------------------------
 _EMBEDDED_SOCKET = CDP_DATA_DIR / "postgres.socket"
@@ -153,6 +156,7 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "segments": {"task": "segments.backfill", "schedule": 1.0, "options": {"expires": 5}},
+    "rule costs": {"task": "segments.measure_costs", "schedule": 60.0, "options": {"expires": 60}},
     "consent exports": {"task": "consent.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "heartbeat": {"task": "cdp.heartbeat", "schedule": 5.0, "options": {"expires": 10}},
 }

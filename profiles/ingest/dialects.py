@@ -4,6 +4,7 @@ This is the one place that refuses an event. The door only opens bodies, so that
 is returned depends on the stored row alone: reading it again gives the same events under the same message ids.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -118,6 +119,12 @@ def events(row: StoredRequest) -> list[IncomingEvent | Rejected]:
 def alone(row: StoredRequest, position: int) -> bytes:
     """Return one event of a stored request as the body of a batch that holds nothing else, to record or to replay."""
     return _alone(row, position, open_body(inflate(bytes(row.body)), route=row.route))
+
+
+def each_alone(row: StoredRequest, positions: Iterable[int]) -> dict[int, bytes]:
+    """Return several events of a stored request like that, reading it once."""
+    opened = open_body(inflate(bytes(row.body)), route=row.route)
+    return {position: _alone(row, position, opened)[:MAX_PAYLOAD_BYTES] for position in positions}
 
 
 def _alone(row: StoredRequest, position: int, opened: OpenedBody) -> bytes:

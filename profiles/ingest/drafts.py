@@ -10,6 +10,7 @@ from msgspec.json import Encoder
 from profiles.identity.canonical import canonical
 from profiles.identity.resolve import Name
 from profiles.ingest import dialects
+from profiles.ingest.gates import Verdict
 from profiles.ingest.incoming import IncomingEvent, Kind, Rejected
 from profiles.ingest.leases import LeasedRow, Outcome
 from profiles.models import IdentifierType, LinkReason
@@ -33,6 +34,7 @@ class Draft(Struct):
     origin_id: int = 0
     profile_id: int = 0
     gap: bool = False
+    refused: Verdict | None = None  # by a screen; what that means for `names` is told in `verdicts`
 
 
 class Work(Struct):
@@ -74,10 +76,11 @@ def _draft(index: int, event: IncomingEvent, prefix: bytes) -> Draft:
     # The event's id is a function of its message id: ties broken by it come out the same in whatever order, and
     # however often, events arrive.
     event_id = int.from_bytes(key[:8], "big") >> 1
-    return Draft(index, event, key, body_hash, event_id, properties.decode(), _names(event), event.ts.isoformat())
+    return Draft(index, event, key, body_hash, event_id, properties.decode(), names_of(event), event.ts.isoformat())
 
 
-def _names(event: IncomingEvent) -> tuple[Name, ...]:
+def names_of(event: IncomingEvent) -> tuple[Name, ...]:
+    """Return the names an event goes by, whose event it is first."""
     names: list[Name] = []
     if event.user_id is not None:
         names.append((_USER, event.user_id))

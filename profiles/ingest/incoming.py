@@ -90,7 +90,10 @@ class IncomingEvent(Struct, frozen=True):
 
 
 class Rejected(Struct, frozen=True):
-    """One event that is refused; `payload` is a batch of this event alone, cut short when it is very large."""
+    """One event that is refused; `payload` is a batch of this event alone, cut short when it is very large.
+
+    `event` is its name where it got far enough to have one.
+    """
 
     position: int
     message_id: str
@@ -98,3 +101,4 @@ class Rejected(Struct, frozen=True):
     field: str
     reason: str
     payload: bytes
+    event: str = ""

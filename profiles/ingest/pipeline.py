@@ -2,7 +2,8 @@
 
 1. Lease rows, the attempt counted and committed (`leases`).
 2. Decode, with no transaction open (`dialects`); make the months of events exist.
-3. Learn who is who, if anything about it is new (`identity.resolve`, a short transaction of its own).
+3. Screen events by what they say (`verdicts`), then learn who is who from the rest, if anything about it is new
+   (`identity.resolve`, a short transaction of its own).
 4. One transaction: drop duplicates, ask the gates, copy events and trait values, count, note whom it touched, mark the
    rows done under the lease. Either all of it is there afterwards or none.
 5. Propose new names to the catalogue, of stored events only, and count these. A crash before that costs the catalogue
@@ -22,10 +23,10 @@ from cdp.outages import is_passing
 from profiles import catalogue, failures
 from profiles.identity import resolve
 from profiles.identity.resolve import First, Name
-from profiles.ingest import gates, leases, rejections, rows
+from profiles.ingest import gates, leases, rejections, rows, verdicts
 from profiles.ingest.drafts import Draft, Work, count_duplicates, decode, pairs
-from profiles.ingest.gates import Claim, ResolvedEvent, Verdict
-from profiles.ingest.incoming import Kind, Rejected
+from profiles.ingest.gates import Claim, ResolvedEvent
+from profiles.ingest.incoming import Kind
 from profiles.ingest.leases import LeasedRow, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -83,11 +84,15 @@ def store(leased: Sequence[LeasedRow], *, lease: int) -> None:
     """Store the events of leased rows, all or none. Raises LeaseLost when the rows were taken over meanwhile."""
     work = decode(leased)
     _drop_known(work)
+    writes = verdicts.screen(work)
     received = max(row.received_at for row in leased)
     _prepare_months(work.drafts)
-    origin_of = _resolve(work.drafts)
+    origin_of = _resolve(work)
+    verdicts.set_aside(work, origin_of)
     with transaction.atomic():
         _store(work, origin_of)
+        for write in writes:
+            write()
         leases.finish(leased, work.outcomes, lease=lease)
     _propose(work.drafts, now=received)
     catalogue.count_events(Counter(draft.event.name for draft in work.drafts), now=received)
@@ -113,24 +118,28 @@ def _prepare_months(drafts: Sequence[Draft]) -> None:
             cursor.execute("SELECT cdp_ensure_event_month(month) FROM unnest(%s::date[]) AS month", [days])
 
 
-def _resolve(drafts: Sequence[Draft]) -> dict[Name, int]:
+def _resolve(work: Work) -> dict[Name, int]:
     """Return the origin of every name in the claim, after learning those, and those pairs of them, that are new."""
     names: dict[Name, First] = {}
     together: dict[tuple[Name, Name], First] = {}
-    for draft in drafts:
+    silent: set[Name] = set()
+    for draft in work.drafts:
+        if not verdicts.makes_known(work, draft):
+            silent.update(draft.names)
+            continue
         ts, event_id = draft.event.ts, draft.event_id
         for name in draft.names:
             known = names.get(name)
             if known is None or (ts, event_id) < (known.ts, known.event_id):
                 names[name] = First(ts, event_id)
-        if len(draft.names) == 1 and draft.event.kind is not Kind.ALIAS:
+        if draft.refused is not None or (len(draft.names) == 1 and draft.event.kind is not Kind.ALIAS):
             continue
         for one, two, reason in pairs(draft):
             seen = together.get((one, two))
             if seen is None or (ts, event_id) < (seen.ts, seen.event_id):
                 together[one, two] = First(ts, event_id, reason)
             names.setdefault(one, First(ts, event_id))
-    origin_of = resolve.find(names)
+    origin_of = resolve.find(names.keys() | silent if silent else names)
     fresh = _fresh_pairs(together, origin_of)
     unknown = names.keys() - origin_of.keys()
     if fresh or unknown:
@@ -197,22 +206,11 @@ def _claim_keys(cursor: Any, work: Work) -> None:
 
 def _ask_gates(cursor: Any, work: Work, *, now: datetime) -> None:
     events = [_resolved(position, draft, work.rows[draft.row]) for position, draft in enumerate(work.drafts)]
-    verdicts = gates.judge(Claim(now, events))
-    if not verdicts:
-        return
-    refused = {position for position, verdict in verdicts.items() if not verdict.keep}
-    for position, verdict in verdicts.items():
-        draft = work.drafts[position]
-        draft.gap = verdict.gap
-        if not verdict.keep:
-            work.rejected[draft.row].append(_refusal(draft, verdict))
-            work.outcomes[draft.row].rejected += 1
+    said = verdicts.with_screened(work, gates.judge(Claim(now, events)))
+    refused = verdicts.carry_out(work, said) if said else ()
     if refused:
         # What was refused is not stored, so sending it again after a grant must not make it a duplicate.
-        cursor.execute(
-            "DELETE FROM event_key WHERE key = ANY(%s::bytea[])", [array(work.drafts[at].key for at in refused)]
-        )
-        work.drafts = [draft for position, draft in enumerate(work.drafts) if position not in refused]
+        cursor.execute("DELETE FROM event_key WHERE key = ANY(%s::bytea[])", [array(draft.key for draft in refused)])
 
 
 def _resolved(position: int, draft: Draft, row: LeasedRow) -> ResolvedEvent:
@@ -235,11 +233,6 @@ def _resolved(position: int, draft: Draft, row: LeasedRow) -> ResolvedEvent:
         event.consent,
         event.anonymous_id,
     )
-
-
-def _refusal(draft: Draft, verdict: Verdict) -> Rejected:
-    # What may not be collected is counted with its reason and not kept: a copy among the rejections is a collection.
-    return Rejected(draft.event.position, draft.event.message_id, verdict.code, "", verdict.reason, b"")
 
 
 # -- after the transaction --------------------------------------------------------------------------------------------
