@@ -7,6 +7,7 @@ _CONTENT, _HASH, _IDENTIFIER, _REFERENCE = Personal.CONTENT, Personal.HASH, Pers
 
 PERSONAL_DATA: Declaration = {
     models.Card: {"profile_id": _REFERENCE, "body": _CONTENT},
+    models.DataExport: {"created_by": Personal.STAFF},
     models.Due: {"profile_id": _REFERENCE, "due_at": _CONTENT},
     models.Event: {
         "origin_id": _REFERENCE,
@@ -26,7 +27,12 @@ PERSONAL_DATA: Declaration = {
         "ts": _CONTENT,
         "body_hash": _HASH,
     },
+    models.HeavyPerson: {"profile_id": _REFERENCE},
     models.Identifier: {"hash": _HASH, "value": _IDENTIFIER, "origin_id": _REFERENCE, "event_id": _REFERENCE},
+    # A report says of a value what kind it is, and never the value; a row number leads to it in the sender's own file.
+    models.ImportFault: {},
+    models.ImportJob: {"created_by": Personal.STAFF},
+    models.ImportRequest: {},
     models.InboxRow: {"body": _CONTENT, "ip": _IDENTIFIER, "gpc": _CONTENT},
     models.Lane: {},
     models.Link: {"origin_id": _REFERENCE, "root_id": _REFERENCE, "event_id": _REFERENCE, "decided_by": Personal.STAFF},

@@ -31,12 +31,14 @@ MUTABLE = {
     # the identity graph, which late events regroup
     *("profiles.Identifier", "profiles.Link", "profiles.Origin", "profiles.Sighting"),
     # computed from the above, again at any time
-    *("profiles.Card", "profiles.Due", "profiles.Profile", "profiles.Trait"),
+    *("profiles.Card", "profiles.Due", "profiles.HeavyPerson", "profiles.Profile", "profiles.Trait"),
     *("consent.ConsentState", "consent.DevicePreference"),
     # queues and locks
     *("profiles.Lane", "profiles.ParkedTouch", "profiles.Touched", "segments.Outbox", "segments.RuleEpoch"),
     # the catalogue
     *("profiles.EventDefinition", "profiles.PropertyDefinition", "profiles.TraitDefinition", "profiles.Source"),
+    # what became of the rows of files; jobs as their own pages show them
+    *("profiles.ImportFault", "profiles.ImportRequest", "profiles.ImportJob", "profiles.DataExport"),
     # a stay is closed once
     "segments.Membership",
     # destroyed, so that what they seal is forgotten
