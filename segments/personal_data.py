@@ -15,6 +15,7 @@ PERSONAL_DATA: Declaration = {
         "evidence_left": _CONTENT,
     },
     models.Outbox: {"profile_id": _REFERENCE, "segment_id": _CONTENT, "change": _CONTENT, "membership_id": _REFERENCE},
+    models.RuleCost: {},
     models.RuleEpoch: {"after_id": _REFERENCE},
     models.Segment: {"owner": _STAFF},
     models.SegmentDecision: {"decided_by": _STAFF, "author_ids": _STAFF},

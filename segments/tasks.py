@@ -5,7 +5,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from segments import backfill, doorbell, publishing
+from segments import backfill, costs, doorbell, publishing
 
 #: A backfill of millions takes minutes: between shares the worker looks at what events left.
 SHARE_SECONDS = 2.0
@@ -20,3 +20,9 @@ def run_backfill() -> None:
         if time.monotonic() - started > SHARE_SECONDS:
             doorbell.ring()
             return
+
+
+@shared_task(name="segments.measure_costs")
+def measure_costs() -> None:
+    """Keep the figure of what each live rule costs."""
+    costs.measure(now=timezone.now(), seconds=SHARE_SECONDS)

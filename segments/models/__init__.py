@@ -2,6 +2,7 @@
 
 from segments.models.membership import Membership
 from segments.models.outbox import Change, Outbox
+from segments.models.rule_cost import RuleCost
 from segments.models.rule_epoch import EpochStatus, RuleEpoch
 from segments.models.segment import Segment
 from segments.models.segment_decision import SegmentDecision
@@ -12,6 +13,7 @@ __all__ = [
     "EpochStatus",
     "Membership",
     "Outbox",
+    "RuleCost",
     "RuleEpoch",
     "Segment",
     "SegmentDecision",

@@ -33,6 +33,7 @@ MUTABLE = {
     # computed from the above, again at any time
     *("profiles.Card", "profiles.Due", "profiles.HeavyPerson", "profiles.Profile", "profiles.Trait"),
     *("consent.ConsentState", "consent.DevicePreference"),
+    "segments.RuleCost",
     # queues and locks
     *("profiles.Lane", "profiles.ParkedTouch", "profiles.Touched", "segments.Outbox", "segments.RuleEpoch"),
     # the catalogue
