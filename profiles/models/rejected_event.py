@@ -10,6 +10,7 @@ class RejectedEvent(models.Model):
     inbox_id = models.BigIntegerField(null=True, db_index=True)
     position = models.IntegerField()
     message_id = models.TextField(default="", blank=True)
+    event = models.TextField(default="", db_default="", blank=True)
     code = models.CharField(max_length=64, db_index=True)
     field = models.TextField(default="", blank=True)
     reason = models.TextField()
@@ -20,6 +21,14 @@ class RejectedEvent(models.Model):
         db_table = "rejected_event"
         verbose_name = "rejected event"
         verbose_name_plural = "rejected events"
+        indexes = [
+            # What can be sent through again, by what was wrong with it.
+            models.Index(
+                fields=["source", "code", "event", "id"],
+                condition=models.Q(replayed_at__isnull=True),
+                name="rejected_event_not_replayed",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} at {self.received_at}"

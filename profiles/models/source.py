@@ -1,4 +1,8 @@
+from typing import ClassVar
+
 from django.db import models
+
+from cdp.governance.models import GovernedHead
 
 
 class SourceKind(models.TextChoices):
@@ -7,17 +11,26 @@ class SourceKind(models.TextChoices):
     IMPORT = "import"
 
 
-class Source(models.Model):
-    """Where events come from. A lower priority number loses against a higher one when two sources state a trait."""
+class Source(GovernedHead):
+    """Where events come from. A lower priority number loses against a higher one when two sources state a trait.
 
-    key = models.SlugField(max_length=64, unique=True)
-    name = models.CharField(max_length=200)
+    A source's first event makes it, with these defaults and without an owner. `kind` and `priority` repeat what the live
+    version says (migration 0004 holds them to that), for statements that join them.
+    """
+
+    governed = "profiles.plans.sources.SOURCES"
+
+    key = models.SlugField(max_length=100, unique=True)
+    owner = models.ForeignKey("cdp.User", models.PROTECT, related_name="+", null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, editable=False)
     kind = models.CharField(max_length=16, choices=SourceKind.choices, default=SourceKind.SERVER)
     priority = models.SmallIntegerField(default=100)
-    created_at = models.DateTimeField(auto_now_add=True)
+    live_version = models.ForeignKey(
+        "profiles.SourceVersion", models.PROTECT, null=True, editable=False, related_name="+"
+    )
 
     class Meta:
         db_table = "source"
-
-    def __str__(self) -> str:
-        return self.name
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(kind__in=SourceKind.values), name="source_kind_known"),
+        ]

@@ -15,12 +15,18 @@ APPEND_ONLY = {
     "consent.Entry",
     "consent.NoticeDecision",
     "consent.PurposeDecision",
+    "profiles.IdentityRuleDecision",
     "profiles.Merge",
+    "profiles.SourceDecision",
+    "profiles.TrackingPlanDecision",
     "profiles.TraitValue",
+    "profiles.Unmerge",
     "segments.SegmentDecision",
 }
 GOVERNED = {
+    *("profiles.IdentityRule", "profiles.IdentityRuleVersion"),
     *("consent.Notice", "consent.NoticeVersion", "consent.Purpose", "consent.PurposeVersion"),
+    *("profiles.Source", "profiles.SourceVersion", "profiles.TrackingPlan", "profiles.TrackingPlanVersion"),
     *("segments.Segment", "segments.SegmentVersion"),
 }
 MUTABLE = {
@@ -30,6 +36,7 @@ MUTABLE = {
     *("profiles.InboxRow", "profiles.Event", "profiles.EventKey", "profiles.RejectedEvent"),
     # the identity graph, which late events regroup
     *("profiles.Identifier", "profiles.Link", "profiles.Origin", "profiles.Sighting"),
+    *("profiles.RefusedIdentifier", "profiles.RefusedJoin", "profiles.SeparatedOrigin", "profiles.Separation"),
     # computed from the above, again at any time
     *("profiles.Card", "profiles.Due", "profiles.HeavyPerson", "profiles.Profile", "profiles.Trait"),
     *("consent.ConsentState", "consent.DevicePreference"),
@@ -37,9 +44,11 @@ MUTABLE = {
     # queues and locks
     *("profiles.Lane", "profiles.ParkedTouch", "profiles.Touched", "segments.Outbox", "segments.RuleEpoch"),
     # the catalogue
-    *("profiles.EventDefinition", "profiles.PropertyDefinition", "profiles.TraitDefinition", "profiles.Source"),
+    *("profiles.EventDefinition", "profiles.PropertyDefinition", "profiles.TraitDefinition"),
     # what became of the rows of files; jobs as their own pages show them
     *("profiles.ImportFault", "profiles.ImportRequest", "profiles.ImportJob", "profiles.DataExport"),
+    # counts, folded by the sweep
+    "profiles.Violation",
     # a stay is closed once
     "segments.Membership",
     # destroyed, so that what they seal is forgotten
