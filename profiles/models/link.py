@@ -5,9 +5,17 @@ class LinkReason(models.TextChoices):
     BORN = "born"  # the first time the origin was seen
     SEEN_TOGETHER = "seen_together"  # one event carried both identifiers
     SAME_EMAIL = "same_email"
+    STATED = "stated"  # an event stated it for the other: a telephone number, an id of the sender's own
     ALIAS = "alias"
     MOVED = "moved"  # an earlier sighting arrived: the device was another person's first
     REFUSED = "refused"  # a device seen with a second person: not joined, and this row says so
+    LIMIT = "limit"  # not joined: the person would have had too many
+    UNIQUE = "unique"  # not joined: of this type nobody has two
+    SEPARATED = "separated"  # not joined: somebody undid a merge of the two
+    BLOCKED = "blocked"  # not joined: the rule says that it is nobody's identifier
+    UNMERGED = "unmerged"  # somebody undid a merge
+    REJOINED = "rejoined"  # somebody lifted a separation
+    RULE = "rule"  # another identity rule went live
 
 
 class Link(models.Model):

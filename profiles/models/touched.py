@@ -6,6 +6,7 @@ class Cause(models.TextChoices):
     EVENT = "event"
     SWEEP = "sweep"
     MERGE = "merge"
+    UNMERGE = "unmerge"
     BACKFILL = "backfill"
     VERSION = "version"
     CONSENT = "consent"
