@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -20,14 +20,18 @@ from django.utils.module_loading import import_string
 
 from cdp.copying import array, copy_rows
 from cdp.outages import is_passing
-from profiles import card, failures, traits
+from profiles import card, failures, touches, traits
 from profiles.identity.resolve import bucket_of
 from profiles.models import Cause
+from profiles.touches import HEAVY_EVENTS, Taken, touch
+
+__all__ = [
+    "LaneBatch", "Touch", "evaluate_now", "refresh", "release_parked", "run_heavy", "run_once", "sweep_due", "touch",
+]  # fmt: skip
 
 log = logging.getLogger(__name__)
 
 LANES_PER_BATCH = 512
-TOUCHES_PER_BATCH = 8_000
 DUE_PER_SWEEP = 2_000
 #: More than this many people failing in one batch are no people's fault: then everybody waits until it is mended.
 MOST_PARKED_AT_ONCE = 100
@@ -54,40 +58,25 @@ class LaneBatch:
     people: Mapping[int, Touch]
 
 
-#: A touch as it is taken from the queue: profile id, keys, cause.
-_Taken = tuple[int, Sequence[str], str]
 Step = Callable[[LaneBatch], Mapping[int, datetime]]
+Take = Callable[[Any], list[Taken]]
 
-# In any order: while more lanes wait than one run takes, a fixed order would leave the last of them waiting for ever.
-_TAKE_LANES = """
-SELECT id FROM lane WHERE EXISTS (SELECT FROM touched WHERE touched.lane = lane.id)
- ORDER BY random() LIMIT %s FOR UPDATE SKIP LOCKED
-"""
-# What an application waits for goes before what a publication or a new threshold touches in bulk.
-_TAKE_TOUCHES = """
-DELETE FROM touched WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM touched WHERE lane = ANY(%s)
-     ORDER BY cause IN ('backfill', 'version', 'threshold'), id LIMIT %s))
-RETURNING profile_id, keys, cause
-"""
-_TAKE_TOUCHES_OF_ONE = """
-DELETE FROM touched WHERE id IN (
-    SELECT id FROM touched WHERE lane = %s AND profile_id = %s FOR UPDATE SKIP LOCKED)
-RETURNING profile_id, keys, cause
-"""
 _LOCK_PEOPLE = """
 SELECT id, merged_into, evaluated_at FROM profile WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
 """
 _UPDATE_PEOPLE = """
-UPDATE profile
-   SET evaluated_at = %(now)s, revision = revision + 1, event_count = counted.events,
-       first_seen_at = counted.first, last_seen_at = counted.last,
-       traits = CASE WHEN profile.id = ANY(%(changed)s::bigint[]) THEN coalesce(
-           (SELECT jsonb_object_agg(name, value) FROM trait WHERE profile_id = profile.id AND value IS NOT NULL), '{}')
-           ELSE traits END
-  FROM (SELECT root_id, sum(event_count) AS events, min(first_seen_at) AS first, max(last_seen_at) AS last
-          FROM origin WHERE root_id = ANY(%(people)s::bigint[]) GROUP BY root_id) AS counted
- WHERE profile.id = counted.root_id
+WITH updated AS (
+    UPDATE profile
+       SET evaluated_at = %(now)s, revision = revision + 1, event_count = counted.events,
+           first_seen_at = counted.first, last_seen_at = counted.last,
+           traits = CASE WHEN profile.id = ANY(%(changed)s::bigint[]) THEN coalesce(
+               (SELECT jsonb_object_agg(name, value) FROM trait WHERE profile_id = profile.id AND value IS NOT NULL),
+               '{}') ELSE traits END
+      FROM (SELECT root_id, sum(event_count) AS events, min(first_seen_at) AS first, max(last_seen_at) AS last
+              FROM origin WHERE root_id = ANY(%(people)s::bigint[]) GROUP BY root_id) AS counted
+     WHERE profile.id = counted.root_id
+    RETURNING profile.id, profile.event_count)
+INSERT INTO heavy_person (profile_id) SELECT id FROM updated WHERE event_count >= %(heavy)s ON CONFLICT DO NOTHING
 """
 _TAKE_PASSED = "DELETE FROM due WHERE profile_id = ANY(%s::bigint[]) AND due_at <= %s RETURNING profile_id"
 _WRITE_DUE = """
@@ -113,44 +102,36 @@ INSERT INTO touched (lane, profile_id, keys, cause) SELECT profile_id %% 1024, p
 """
 
 
-def touch(*, profile_ids: Iterable[int], keys: Iterable[str], cause: Cause | str) -> None:
-    """Have people looked at again, in the transaction of whatever changed about them."""
-    spelled = list(keys)
-    ids = sorted(set(profile_ids))
-    if ids:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO touched (lane, profile_id, keys, cause)"
-                " SELECT id %% 1024, id, %s::text[], %s FROM unnest(%s::bigint[]) AS id",
-                [spelled, str(Cause(cause).value), ids],
-            )
-
-
 def run_once(*, limit: int = LANES_PER_BATCH) -> int:
     """Take up to `limit` lanes with touched people, evaluate those people, and return how many touches were taken.
 
-    Somebody whose evaluation fails by themselves is parked, so that the others go on.
+    Somebody whose evaluation fails by themselves is parked, so that the others go on. Heavy people are left out.
     """
+    return _run_safely(partial(touches.take, lanes=limit))
+
+
+def run_heavy() -> int:
+    """Evaluate touched people whose histories are long, as `run_once` does the others; return how many touches."""
+    return _run_safely(touches.take_heavy)
+
+
+def _run_safely(take: Take) -> int:
     try:
-        return _run(limit, _evaluate)
+        return _run(take, _evaluate)
     except Exception as error:  # whatever a stored value can cause in any step
         if is_passing(error):
             raise
         log.error("an evaluation failed and is done in parts: %s", failures.told_without_data(error))
-    return _run(limit, _evaluate_in_parts)
+    return _run(take, _evaluate_in_parts)
 
 
 @transaction.atomic
-def _run(limit: int, evaluate: Callable[[Any, Sequence[_Taken]], None]) -> int:
+def _run(take: Take, evaluate: Callable[[Any, Sequence[Taken]], None]) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE_LANES, [limit])
-        lanes = [lane for (lane,) in cursor.fetchall()]
-        if not lanes:
-            return 0
-        cursor.execute(_TAKE_TOUCHES, [lanes, TOUCHES_PER_BATCH])
-        touches = cursor.fetchall()
-        evaluate(cursor, touches)
-        return len(touches)
+        taken = take(cursor)
+        if taken:
+            evaluate(cursor, taken)
+        return len(taken)
 
 
 @transaction.atomic
@@ -161,8 +142,8 @@ def refresh(profile_id: int) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_PEOPLE, [array([profile_id])])
-        cursor.execute(_TAKE_TOUCHES_OF_ONE, [bucket_of(profile_id), profile_id])
-        _evaluate(cursor, [*cursor.fetchall(), (profile_id, [EVERYTHING], Cause.SWEEP.value)])
+        taken = touches.take_of(cursor, profile_ids=[profile_id])
+        _evaluate(cursor, [*taken, (profile_id, [EVERYTHING], Cause.SWEEP.value)])
 
 
 def evaluate_now(*, profile_ids: Iterable[int], keys: Iterable[str], cause: Cause | str) -> None:
@@ -186,13 +167,13 @@ def release_parked() -> int:
         return int(cursor.rowcount)
 
 
-def _evaluate_in_parts(cursor: Any, touches: Sequence[_Taken]) -> None:
+def _evaluate_in_parts(cursor: Any, waiting: Sequence[Taken]) -> None:
     """Evaluate in halves of halves until those who fail stand alone, and park these. In the order of ids, as all lock.
 
     Raises what they fail with when they are too many.
     """
-    of: defaultdict[int, list[_Taken]] = defaultdict(list)
-    for taken in touches:
+    of: defaultdict[int, list[Taken]] = defaultdict(list)
+    for taken in waiting:
         of[taken[0]].append(taken)
     parts, parked = [sorted(of)], 0
     while parts:
@@ -211,16 +192,16 @@ def _evaluate_in_parts(cursor: Any, touches: Sequence[_Taken]) -> None:
             _park(cursor, of[people[0]], error)
 
 
-def _park(cursor: Any, touches: Sequence[_Taken], error: Exception) -> None:
+def _park(cursor: Any, taken: Sequence[Taken], error: Exception) -> None:
     told = failures.told_without_data(error)
-    rows = [(profile, array(keys), cause, told) for profile, keys, cause in touches]
+    rows = [(profile, array(keys), cause, told) for profile, keys, cause in taken]
     copy_rows(cursor, "parked_touch", ("profile_id", "keys", "cause", "error"), rows)
 
 
-def _evaluate(cursor: Any, touches: Sequence[_Taken]) -> None:
+def _evaluate(cursor: Any, taken: Sequence[Taken]) -> None:
     keys: defaultdict[int, set[str]] = defaultdict(set)
     causes: defaultdict[int, dict[str, None]] = defaultdict(dict)
-    for profile, changed, cause in touches:
+    for profile, changed, cause in taken:
         keys[profile].update(changed)
         causes[profile][cause] = None
     people, now = _lock(cursor, keys, causes)
@@ -236,7 +217,9 @@ def _evaluate(cursor: Any, touches: Sequence[_Taken]) -> None:
     }
     regrouped = [profile for profile in people if Cause.MERGE.value in causes[profile]]
     folded = traits.fold(cursor, named=named, everything=everything, regrouped=regrouped)
-    cursor.execute(_UPDATE_PEOPLE, {"now": now, "changed": array(folded), "people": array(people)})
+    cursor.execute(
+        _UPDATE_PEOPLE, {"now": now, "changed": array(folded), "people": array(people), "heavy": HEAVY_EVENTS}
+    )
     renamed = {profile for profile in people if any(key.startswith(_IDENTIFIER) for key in keys[profile])}
     card.write_profile_section(folded | renamed | set(everything), now=now)
     batch = LaneBatch(now, {profile: Touch(frozenset(keys[profile]), tuple(causes[profile])) for profile in people})

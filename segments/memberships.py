@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 from django.db import connection, transaction
 
+from cdp.copying import array
 from profiles import card
 from profiles.identity.resolve import Merge
 from profiles.lanes import LaneBatch, Touch
@@ -90,7 +91,7 @@ def _judge(
     statement = book.statement(segment_ids, build=lane_statement.build)
     with connection.cursor() as cursor:
         cursor.execute(
-            statement, {"ids": list(people), "causes": list(people.values()), "now": now, "renews": renews}
+            statement, {"ids": array(people), "causes": array(people.values()), "now": now, "renews": renews}
         )
         rows = cursor.fetchall()
     card.write_section(

@@ -1,10 +1,15 @@
-"""Lanes and reads at size."""
+"""Heavy people, who are evaluated in turns of their own."""
 
-from typing import ClassVar
-
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("profiles", "0006_claims")]
-    operations: ClassVar = []
+    dependencies = [("profiles", "0006_claims")]
+
+    operations = [
+        migrations.CreateModel(
+            name="HeavyPerson",
+            fields=[("profile_id", models.BigIntegerField(primary_key=True, serialize=False))],
+            options={"db_table": "heavy_person"},
+        ),
+    ]

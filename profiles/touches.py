@@ -1,0 +1,113 @@
+"""Touches: whom to look at again, and in which turn they are taken.
+
+A turn takes people, not rows: all that waits for somebody is taken at once, so that however often they were touched
+they are evaluated once. People with long histories take long to evaluate. They stand in `heavy_person` and have turns
+of their own, of which one process at a time takes one: whoever waits in the ordinary turns never waits behind them, and
+a process is always left for the others. Somebody heavy rests a moment between two evaluations, however often they are
+touched; a read is right all the same, since what a reader cannot wait for is evaluated by `lanes.refresh`.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection
+from msgspec.json import decode
+
+from cdp.copying import array
+from profiles.models import Cause
+
+#: From how many events on somebody is heavy: a turn of thousands of ordinary people takes about as long as one of them.
+HEAVY_EVENTS = 2_000
+REST = timedelta(seconds=1)
+PEOPLE_PER_TURN = 8_000
+EVENTS_PER_HEAVY_TURN = 50_000
+_ONE_HEAVY_TURN = 0x5E67_0003
+
+#: A touch as it is taken from the queue: profile id, keys, cause.
+Taken = tuple[int, Sequence[str], str]
+
+# In any order: while more lanes wait than one run takes, a fixed order would leave the last of them waiting for ever.
+_TAKE_LANES = """
+SELECT id FROM lane WHERE EXISTS (SELECT FROM touched WHERE touched.lane = lane.id)
+ ORDER BY random() LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+# What an application waits for goes before what a publication or a new threshold touches in bulk.
+_TAKE = """
+WITH people AS MATERIALIZED (
+    SELECT profile_id FROM touched
+     WHERE lane = ANY(%(lanes)s::smallint[]) AND profile_id NOT IN (SELECT profile_id FROM heavy_person)
+     GROUP BY profile_id ORDER BY bool_and(cause IN ('backfill', 'version', 'threshold')), min(id) LIMIT %(people)s)
+DELETE FROM touched USING people
+ WHERE touched.lane = ANY(%(lanes)s::smallint[]) AND touched.profile_id = people.profile_id
+RETURNING touched.profile_id, to_json(keys)::text, cause
+"""
+_CHOOSE_HEAVY = """
+SELECT profile_id FROM (
+    SELECT profile_id, sum(events) OVER (ORDER BY first) - events AS before FROM (
+        SELECT heavy.profile_id, min(touched.id) AS first, coalesce(max(profile.event_count), 0) AS events
+          FROM heavy_person AS heavy
+          JOIN touched ON touched.lane = heavy.profile_id %% 1024 AND touched.profile_id = heavy.profile_id
+          LEFT JOIN profile ON profile.id = heavy.profile_id
+         WHERE profile.evaluated_at IS NULL OR profile.evaluated_at <= clock_timestamp() - %s
+         GROUP BY 1) AS waiting) AS queued
+ WHERE before < %s
+"""
+_TAKE_OF = """
+DELETE FROM touched WHERE id IN (
+    SELECT touched.id FROM unnest(%s::bigint[]) AS wanted (id)
+      JOIN touched ON touched.lane = wanted.id %% 1024 AND touched.profile_id = wanted.id
+     ORDER BY touched.id FOR UPDATE OF touched SKIP LOCKED)
+RETURNING profile_id, to_json(keys)::text, cause
+"""
+
+
+def touch(*, profile_ids: Iterable[int], keys: Iterable[str], cause: Cause | str) -> None:
+    """Have people looked at again, in the transaction of whatever changed about them."""
+    spelled = list(keys)
+    ids = sorted(set(profile_ids))
+    if ids:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO touched (lane, profile_id, keys, cause)"
+                " SELECT id %% 1024, id, %s::text[], %s FROM unnest(%s::bigint[]) AS id",
+                [spelled, str(Cause(cause).value), array(ids)],
+            )
+
+
+def take(cursor: Any, *, lanes: int) -> list[Taken]:
+    """Take up to `lanes` lanes for this transaction, and all that waits there for people who are not heavy."""
+    cursor.execute(_TAKE_LANES, [lanes])
+    taken = [lane for (lane,) in cursor.fetchall()]
+    if not taken:
+        return []
+    cursor.execute(_TAKE, {"lanes": array(taken), "people": PEOPLE_PER_TURN})
+    return _taken(cursor)
+
+
+def take_heavy(cursor: Any) -> list[Taken]:
+    """Take what waits for heavy people who have rested; nothing while another process is at it."""
+    cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_HEAVY_TURN])
+    (alone,) = cursor.fetchone()
+    if not alone:
+        return []
+    cursor.execute(_CHOOSE_HEAVY, [REST, EVENTS_PER_HEAVY_TURN])
+    people = [profile for (profile,) in cursor.fetchall()]
+    return take_of(cursor, profile_ids=people) if people else []
+
+
+def take_of(cursor: Any, *, profile_ids: Iterable[int]) -> list[Taken]:
+    """Take what waits for these people and is not being taken by somebody else."""
+    cursor.execute(_TAKE_OF, [array(profile_ids)])
+    return _taken(cursor)
+
+
+def _taken(cursor: Any) -> list[Taken]:
+    return [(profile, _keys(keys), cause) for profile, keys, cause in cursor.fetchall()]
+
+
+@lru_cache(maxsize=4_096)
+def _keys(spelled: str) -> tuple[str, ...]:
+    """Events of the same names touch thousands of people with the same keys."""
+    return decode(spelled, type=tuple[str, ...])
