@@ -9,10 +9,10 @@ from celery import shared_task
 
 from profiles import days, lanes
 from profiles.ingest import doorbell, leases, pipeline
+from profiles.turns import Turns
 
 SHARE_SECONDS = 2.0
-#: How long events may be stored one claim after the other before the people they touched are looked at.
-LANES_WAIT_SECONDS = 1.0
+_turns = Turns()
 
 
 @shared_task(name="profiles.drain")
@@ -35,27 +35,23 @@ def sweep() -> None:
 def work_off(*, until: float, sweeping: bool = False) -> bool:
     """Claim and evaluate in turns until the monotonic time `until`; return whether work may be left.
 
-    Under load claims come first: a person touched by ten claims is then evaluated once. With `sweeping`, the people
-    whose time has come are looked for as well, until there are no more of them.
+    With `sweeping`, the people whose time has come are looked for as well, until there are no more of them.
     """
-    evaluated_at = time.monotonic()
     while True:
         if sweeping:
             sweeping = lanes.sweep_due() >= lanes.DUE_PER_SWEEP
         with _uncollected():
             claimed = pipeline.claim_once()
-        if not claimed or time.monotonic() - evaluated_at > LANES_WAIT_SECONDS:
-            taken = lanes.run_once()
-            evaluated_at = time.monotonic()
-            if not claimed and not taken and not sweeping:
-                return False
+            taken = _turns.take(claimed=claimed)
+        if not claimed and not taken and not sweeping:
+            return False
         if time.monotonic() > until:
             return True
 
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Leave cycles for later: a claim makes many objects and no cycles, and looking takes a fifth of its time."""
+    """Leave cycles for later: work makes many objects and no cycles, and looking takes a fifth of its time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
