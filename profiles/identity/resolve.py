@@ -18,13 +18,11 @@ from cdp.ids import new_ids
 from cdp.pseudonyms import lookup_hash
 from profiles.identity import matching, regrouping
 from profiles.identity.matching import Seen
+from profiles.identity.naming import Name
 from profiles.identity.regrouping import Evidence, Merge, bucket_of
 from profiles.models import LinkReason
 
 __all__ = ["First", "Merge", "Name", "bucket_of", "date", "find", "forget", "learn", "roots", "unknown_pairs"]
-
-#: (identifier type, canonical value)
-Name = tuple[str, str]
 
 
 class First(Struct, frozen=True):

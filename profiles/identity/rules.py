@@ -10,7 +10,8 @@ from profiles.models import IdentityRuleVersion
 
 _MAX_AGE_SECONDS = 1.0
 _LIVE = "SELECT live_version_id FROM identity_rule WHERE live_version_id IS NOT NULL"
-_HOLD = "SELECT pg_advisory_xact_lock_shared(hashtext('cdp identity rule'))"
+# Two statements in one round trip: the second sees what was committed while the first waited.
+_HOLD = f"SELECT pg_advisory_xact_lock_shared(hashtext('cdp identity rule')); {_LIVE}"
 _HOLD_TO_CHANGE = "SELECT pg_advisory_xact_lock(hashtext('cdp identity rule'))"
 
 
@@ -25,9 +26,13 @@ _kept: tuple[float, IdentityRule] | None = None
 
 def live_rule() -> IdentityRule:
     """Return the rule that is live now, or the default while none is."""
+    return _ask(_LIVE)
+
+
+def _ask(statement: str) -> IdentityRule:
     global _read
     with connection.cursor() as cursor:
-        cursor.execute(_LIVE)
+        cursor.execute(statement)
         row = cursor.fetchone()
     version = row[0] if row else 0
     if version != _read.version:
@@ -62,9 +67,7 @@ def forget() -> None:
 
 def hold(wanted: IdentityRule) -> None:
     """Keep the rule from changing until the transaction ends. Raises RuleChanged when it is not `wanted` any more."""
-    with connection.cursor() as cursor:
-        cursor.execute(_HOLD)
-    if live_rule().version != wanted.version:
+    if _ask(_HOLD).version != wanted.version:
         raise RuleChanged("Another identity rule went live while these events came in.")
 
 

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.json import Encoder
 
-from profiles.identity.canonical import canonical
-from profiles.identity.resolve import Name
+from profiles.identity import naming
+from profiles.identity.naming import Name
+from profiles.identity.rule import IdentityRule
 from profiles.ingest import dialects
 from profiles.ingest.gates import Verdict
-from profiles.ingest.incoming import IncomingEvent, Kind, Rejected
+from profiles.ingest.incoming import MAX_PAYLOAD_BYTES, IncomingEvent, Kind, Rejected, RejectionCode
 from profiles.ingest.leases import LeasedRow, Outcome
-from profiles.models import IdentifierType, LinkReason
 
-_USER, _DEVICE, _EMAIL = IdentifierType.USER_ID.value, IdentifierType.ANONYMOUS_ID.value, IdentifierType.EMAIL.value
-_TOGETHER, _SAME_EMAIL, _ALIAS = LinkReason.SEEN_TOGETHER.value, LinkReason.SAME_EMAIL.value, LinkReason.ALIAS.value
 _json = Encoder().encode
 
 
@@ -31,6 +29,7 @@ class Draft(Struct):
     properties: str
     names: tuple[Name, ...]  # whose event it is comes first
     ts: str
+    blocked: tuple[Name, ...] = ()  # what the identity rule says is nobody's
     origin_id: int = 0
     profile_id: int = 0
     gap: bool = False
@@ -40,15 +39,16 @@ class Draft(Struct):
 class Work(Struct):
     """A claim being worked on."""
 
+    rule: IdentityRule
     rows: Sequence[LeasedRow]
     outcomes: list[Outcome]
     drafts: list[Draft]
     rejected: dict[int, list[Rejected]]
 
 
-def decode(rows: Sequence[LeasedRow]) -> Work:
+def decode(rows: Sequence[LeasedRow], rule: IdentityRule) -> Work:
     """Decode every row; the first event of a message id stands, in the order in which requests came in."""
-    work = Work(rows, [Outcome() for _ in rows], [], defaultdict(list))
+    work = Work(rule, rows, [Outcome() for _ in rows], [], defaultdict(list))
     seen: dict[bytes, bytes] = {}
     for index, row in enumerate(rows):
         prefix = b"%d\x1f" % row.source_id
@@ -58,7 +58,11 @@ def decode(rows: Sequence[LeasedRow]) -> Work:
                 work.rejected[index].append(event)
                 outcome.rejected += 1
                 continue
-            draft = _draft(index, event, prefix)
+            draft = _draft(index, event, prefix, rule)
+            if not draft.names:
+                work.rejected[index].append(_nobodys(row, draft))
+                outcome.rejected += 1
+                continue
             first = seen.setdefault(draft.key, draft.body_hash)
             if first is draft.body_hash:
                 work.drafts.append(draft)
@@ -68,7 +72,7 @@ def decode(rows: Sequence[LeasedRow]) -> Work:
     return work
 
 
-def _draft(index: int, event: IncomingEvent, prefix: bytes) -> Draft:
+def _draft(index: int, event: IncomingEvent, prefix: bytes, rule: IdentityRule) -> Draft:
     key = hashlib.sha256(prefix + event.message_id.encode()).digest()[:16]
     properties = _json(event.properties)
     told = f"{event.name}\x1f{event.user_id}\x1f{event.anonymous_id}\x1f{event.original_at}\x1f".encode()
@@ -76,37 +80,31 @@ def _draft(index: int, event: IncomingEvent, prefix: bytes) -> Draft:
     # The event's id is a function of its message id: ties broken by it come out the same in whatever order, and
     # however often, events arrive.
     event_id = int.from_bytes(key[:8], "big") >> 1
-    return Draft(index, event, key, body_hash, event_id, properties.decode(), names_of(event), event.ts.isoformat())
+    names, blocked = naming.names(event, rule)
+    return Draft(index, event, key, body_hash, event_id, properties.decode(), names, event.ts.isoformat(), blocked)
 
 
-def names_of(event: IncomingEvent) -> tuple[Name, ...]:
-    """Return the names an event goes by, whose event it is first."""
-    names: list[Name] = []
-    if event.user_id is not None:
-        names.append((_USER, event.user_id))
-    if event.anonymous_id is not None:
-        names.append((_DEVICE, event.anonymous_id))
-    if event.kind is Kind.IDENTIFY and type(stated := event.traits.get("email")) is str:
-        address = canonical(_EMAIL, stated)
-        if address is not None:
-            names.append((_EMAIL, address))
-    return tuple(names)
+def _nobodys(row: LeasedRow, draft: Draft) -> Rejected:
+    """Refuse an event all of whose ids are nobody's: there is no one it could be kept under."""
+    event = draft.event
+    told = " and ".join(sorted({type for type, _ in draft.blocked}))
+    return Rejected(
+        event.position,
+        event.message_id,
+        RejectionCode.BLOCKED_ID,
+        "userId" if event.user_id is not None else "anonymousId",
+        f"The identity rule says that the {told} of this event is nobody's, and it carries no other.",
+        dialects.alone(row, event.position)[:MAX_PAYLOAD_BYTES],
+        event.name,
+    )
 
 
-def pairs(draft: Draft) -> Iterable[tuple[Name, Name, str]]:
+def pairs(draft: Draft, rule: IdentityRule) -> Iterable[naming.Pair]:
     """Return who is seen with whom in an event, the one that would follow the other first."""
     event, names = draft.event, draft.names
-    if event.kind is Kind.ALIAS and event.previous_id is not None and event.previous_id != event.user_id:
-        yield (_DEVICE, event.previous_id), names[0], _ALIAS
-        if event.previous_id != event.anonymous_id:
-            yield (_USER, event.previous_id), names[0], _ALIAS
-    if len(names) == 1:
-        return
-    if names[0][0] == _USER:
-        for name in names[1:]:
-            yield name, names[0], _SAME_EMAIL if name[0] == _EMAIL else _TOGETHER
-    else:
-        yield names[0], names[1], _TOGETHER
+    if event.kind is Kind.ALIAS and event.previous_id is not None:
+        yield from naming.alias_pairs(names, previous_id=event.previous_id, anonymous_id=event.anonymous_id, rule=rule)
+    yield from naming.pairs(names)
 
 
 def count_duplicates(work: Work, known: Mapping[bytes, bytes]) -> None:

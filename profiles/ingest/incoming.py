@@ -49,6 +49,7 @@ class RejectionCode(StrEnum):
     WRONG_TYPE = "wrong_type"
     UNKNOWN_TYPE = "unknown_type"
     MISSING_ID = "missing_id"
+    BLOCKED_ID = "blocked_id"  # every id the event carries is nobody's by the identity rule
     MISSING_EVENT = "missing_event"
     MISSING_GROUP_ID = "missing_group_id"
     MISSING_PREVIOUS_ID = "missing_previous_id"

@@ -21,8 +21,9 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from cdp.copying import array
 from cdp.outages import is_passing
 from profiles import catalogue, failures
-from profiles.identity import resolve
+from profiles.identity import refusals, resolve, rules
 from profiles.identity.resolve import First, Name
+from profiles.identity.rules import RuleChanged
 from profiles.ingest import gates, leases, rejections, rows, verdicts
 from profiles.ingest.drafts import Draft, Work, count_duplicates, decode, pairs
 from profiles.ingest.gates import Claim, ResolvedEvent
@@ -59,7 +60,7 @@ def _attempt(leased: Sequence[LeasedRow], *, lease: int, worker: int) -> None:
     try:
         try:
             store(leased, lease=lease)
-        except OriginGone:
+        except (OriginGone, RuleChanged):
             store(leased, lease=lease)
     except LeaseLost:
         log.warning("worker %s was overtaken: its claim is undone, another one did the work", worker)
@@ -82,7 +83,7 @@ def _blame(leased: Sequence[LeasedRow], error: Exception, *, lease: int) -> None
 
 def store(leased: Sequence[LeasedRow], *, lease: int) -> None:
     """Store the events of leased rows, all or none. Raises LeaseLost when the rows were taken over meanwhile."""
-    work = decode(leased)
+    work = decode(leased, rules.live_rule())
     _drop_known(work)
     writes = verdicts.screen(work)
     received = max(row.received_at for row in leased)
@@ -90,6 +91,7 @@ def store(leased: Sequence[LeasedRow], *, lease: int) -> None:
     origin_of = _resolve(work)
     verdicts.set_aside(work, origin_of)
     with transaction.atomic():
+        rules.hold(work.rule)
         _store(work, origin_of)
         for write in writes:
             write()
@@ -134,7 +136,7 @@ def _resolve(work: Work) -> dict[Name, int]:
                 names[name] = First(ts, event_id)
         if draft.refused is not None or (len(draft.names) == 1 and draft.event.kind is not Kind.ALIAS):
             continue
-        for one, two, reason in pairs(draft):
+        for one, two, reason in pairs(draft, work.rule):
             seen = together.get((one, two))
             if seen is None or (ts, event_id) < (seen.ts, seen.event_id):
                 together[one, two] = First(ts, event_id, reason)
@@ -181,6 +183,7 @@ def _store(work: Work, origin_of: Mapping[Name, int]) -> None:
             rejections.record(source_id=work.rows[index].source_id, row=work.rows[index], rejected=refused)
         rows.date_identifiers(cursor, work.drafts, origins)
         rows.count_origins(cursor, work.drafts)
+        refusals.count(cursor, work.drafts)
     for draft in work.drafts:
         work.outcomes[draft.row].stored += 1
 

@@ -15,9 +15,10 @@ from typing import Any
 from msgspec import structs
 from msgspec.json import Encoder
 
-from profiles.identity.resolve import Name
+from profiles.identity import naming
+from profiles.identity.naming import Name
 from profiles.ingest import dialects
-from profiles.ingest.drafts import Draft, Work, names_of
+from profiles.ingest.drafts import Draft, Work
 from profiles.ingest.gates import Arrival, Verdict, both, screens
 from profiles.ingest.incoming import Kind, Rejected
 
@@ -46,7 +47,7 @@ def screen(work: Work) -> list[Callable[[], None]]:
         draft = work.drafts[position]
         if verdict.keep:
             _omit(draft, verdict)
-            draft.names = names_of(draft.event)
+            draft.names, _ = naming.names(draft.event, work.rule)
         else:
             draft.refused, draft.names = verdict, draft.names[:1]
     return writes
