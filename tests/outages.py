@@ -17,10 +17,10 @@ from tests.running import Command
 class Product:
     """A running `manage.py up` with its own embedded servers; the supervisor starts again whatever is killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
         # Its people have passwords made for this run only: a second factor would prove nothing here.
-        self.command = Command("up", folder=folder, CDP_REQUIRE_OTP="0")
+        self.command = Command("up", folder=folder, CDP_REQUIRE_OTP="0", **variables)
         self.facts = self.command.wait_until_ready()
         self.base_url: str = self.facts["base_url"]
         self.write_key: str = self.facts["write_key"]
@@ -85,14 +85,20 @@ class Product:
     def kill_workers(self) -> None:
         """SIGKILL to the Celery worker and everything it started."""
         for process in self._descendants():
-            if "celery" in " ".join(process.cmdline()) and "worker" in process.cmdline():
-                _signal(lambda pid=process.pid: pid, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):  # a zombie has no command line either
+                command = process.cmdline()
+                if "worker" in command and "celery" in " ".join(command):
+                    _signal(lambda pid=process.pid: pid, signal.SIGKILL)
 
     def _descendants(self) -> list[psutil.Process]:
-        return [process for process in self.command.descendants() if process.status() != psutil.STATUS_ZOMBIE]
+        return self.command.descendants()
 
     def _descendant(self, name: str) -> psutil.Process:
-        return next(process for process in self._descendants() if name in " ".join(process.cmdline()))
+        for process in self._descendants():
+            with suppress(psutil.NoSuchProcess):
+                if name in " ".join(process.cmdline()):
+                    return process
+        raise StopIteration(name)
 
 
 def _signal(find: Callable[[], int], number: int) -> None:
@@ -103,9 +109,11 @@ def _signal(find: Callable[[], int], number: int) -> None:
 
 
 @contextmanager
-def product(folder: Path) -> Iterator[Product]:
+def product(folder: Path, **variables: str) -> Iterator[Product]:
+    """Run the product on `folder` for the length of the block; `variables` add to its environment."""
+    folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # as root PostgreSQL runs as somebody else, who must reach the folder
-    started = Product(folder)
+    started = Product(folder, **variables)
     try:
         yield started
     finally:

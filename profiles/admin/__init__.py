@@ -1,6 +1,7 @@
 """The admin's pages about people and about what comes in. The pages only show and forward; every button is one call."""
 
 from profiles.admin.catalogue import EventDefinitionAdmin, PropertyDefinitionAdmin, TraitDefinitionAdmin
+from profiles.admin.parked_people import ParkedTouchAdmin
 from profiles.admin.people import MergeAdmin, ProfileAdmin
 from profiles.admin.rejected import RejectedEventAdmin
 from profiles.admin.requests import InboxRowAdmin
@@ -10,6 +11,7 @@ __all__ = [
     "EventDefinitionAdmin",
     "InboxRowAdmin",
     "MergeAdmin",
+    "ParkedTouchAdmin",
     "ProfileAdmin",
     "PropertyDefinitionAdmin",
     "RejectedEventAdmin",

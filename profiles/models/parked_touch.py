@@ -16,6 +16,8 @@ class ParkedTouch(models.Model):
 
     class Meta:
         db_table = "parked_touch"
+        verbose_name = "parked person"
+        verbose_name_plural = "parked people"
 
     def __str__(self) -> str:
         return f"{self.profile_id} by {self.cause}"
