@@ -259,6 +259,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         [
             ("Sources", "profiles.Source", "sensors"),
             ("Requests", "profiles.InboxRow", "inbox"),
+            ("Parked people", "profiles.ParkedTouch", "pause_circle"),
             ("Rejected events", "profiles.RejectedEvent", "block"),
             ("Events", "profiles.EventDefinition", "bolt"),
             ("Traits", "profiles.TraitDefinition", "sell"),
