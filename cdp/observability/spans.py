@@ -16,7 +16,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from cdp.private_logs import route
@@ -26,11 +26,14 @@ _propagator = TraceContextTextMapPropagator()
 
 
 @cache
-def _tracer() -> Tracer:
-    """Return the tracer of this process, made at its first span: an exporter's thread does not survive a fork."""
+def _provider() -> TracerProvider:
+    """Return the provider of this process, made at its first span: an exporter's thread does not survive a fork.
+
+    It sends what it holds when the process ends.
+    """
     provider = TracerProvider(resource=Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME") or "cdp"}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return provider.get_tracer("cdp")
+    return provider
 
 
 @contextmanager
@@ -72,9 +75,13 @@ def carried() -> dict[str, str]:
 @contextmanager
 def _span(name: str, kind: SpanKind, above: Mapping[str, Any]) -> Iterator[Span]:
     context = _propagator.extract({"traceparent": str(above.get("traceparent") or "")})
-    with _tracer().start_as_current_span(
-        name, context=context, kind=kind, record_exception=False, set_status_on_exception=False
-    ) as span:
+    with (
+        _provider()
+        .get_tracer("cdp")
+        .start_as_current_span(
+            name, context=context, kind=kind, record_exception=False, set_status_on_exception=False
+        ) as span
+    ):
         yield span
 
 
