@@ -14,12 +14,12 @@ class Program:
 
 
 def web(*, host: str, port: int) -> Program:
-    """Two processes with one blocking thread each: more threads only wait for each other in the interpreter's lock."""
+    """Two processes that run one request at a time each, and await the bodies of a thousand more (`cdp.rsgi`)."""
     command = (
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-        *("--workers", "2", "--blocking-threads", "1", "--no-ws", "--respawn-failed-workers"),
+        *(sys.executable, "-m", "granian", "--interface", "rsgi", "--loop", "asyncio", "--host", host),
+        *("--port", str(port), "--workers", "2", "--backpressure", "1024", "--no-ws", "--respawn-failed-workers"),
         *("--respawn-interval", "0.5", "--workers-kill-timeout", "5", "--log-level", "warning"),
-        "cdp.wsgi:application",
+        "cdp.rsgi:application",
     )
     return Program("web", command, grace=10)
 
