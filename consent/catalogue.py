@@ -17,10 +17,11 @@ _MAX_AGE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class ReadRules:
-    """What a decision about reading needs: the live terms, and the purpose that each trait was collected for."""
+    """What a decision about reading needs: the live terms, and what each trait and event was collected for."""
 
     purposes: Mapping[str, Terms]
     trait_purposes: Mapping[str, str]
+    event_purposes: Mapping[str, str]
 
 
 def live_purposes() -> dict[str, Terms]:
@@ -78,4 +79,4 @@ _kept: tuple[float, ReadRules] | None = None
 
 def _load_read_rules() -> ReadRules:
     traits = TraitDefinition.objects.exclude(purpose="").values_list("name", "purpose")
-    return ReadRules(purposes=live_purposes(), trait_purposes=dict(traits))
+    return ReadRules(purposes=live_purposes(), trait_purposes=dict(traits), event_purposes=event_purposes())

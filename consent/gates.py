@@ -52,7 +52,7 @@ def _verdict(decision: Decision) -> Verdict:
 
 
 def read_gate(read: Read) -> tuple[Withheld, ...]:
-    """Withhold what the read's purpose does not allow: everything personal, or single traits collected for another one.
+    """Withhold what the read's purpose does not allow: everything personal, or what was collected for another one.
 
     It decides from the card alone. A read without a purpose has nothing that could allow it.
     """
@@ -71,7 +71,7 @@ def read_gate(read: Read) -> tuple[Withheld, ...]:
 
 
 #: The parts of a profile that tell something about a person. Consent itself is told: it is why the rest is not.
-_PERSONAL = frozenset({"traits", "identifiers", "segments"})
+_PERSONAL = frozenset({"traits", "identifiers", "segments", "events"})
 
 
 def _part(field: str) -> str:
@@ -84,19 +84,20 @@ def _decision(read: Read, purpose: str, rules: catalogue.ReadRules) -> Decision:
 
 
 def _other_purposes(read: Read, rules: catalogue.ReadRules) -> Iterator[Withheld]:
-    for field, purpose in _guarded_traits(read, rules):
+    for field, purpose in _guarded(read, rules):
         decision = _decision(read, purpose, rules)
         if purpose != read.purpose and not decision.is_allowed:
             yield Withheld(field, f"Collected for another purpose. {decision.reason}", decision.code)
 
 
-def _guarded_traits(read: Read, rules: catalogue.ReadRules) -> Iterator[tuple[str, str]]:
-    """Go through the traits asked for, one by one or as a whole, that have a purpose of their own."""
-    has_all = "traits" in read.fields
-    for name, purpose in sorted(rules.trait_purposes.items()):
-        field = f"traits.{name}"
-        if has_all or field in read.fields:
-            yield field, purpose
+def _guarded(read: Read, rules: catalogue.ReadRules) -> Iterator[tuple[str, str]]:
+    """Go through the traits and events asked for, one by one or as a whole, that have a purpose of their own."""
+    for part, purposes in (("traits", rules.trait_purposes), ("events", rules.event_purposes)):
+        has_all = part in read.fields
+        for name, purpose in sorted(purposes.items()):
+            field = f"{part}.{name}"
+            if has_all or field in read.fields:
+                yield field, purpose
 
 
 def lane_step(batch: LaneBatch) -> Mapping[int, datetime]:

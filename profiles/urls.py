@@ -9,5 +9,6 @@ register_converter(IdentifierConverter, "identifier")
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("profiles.ingest.urls")),
     path("v1/accounting", AccountingView.as_view(), name="accounting"),
+    path("", include("profiles.api.segment_profiles.urls")),
     path("v1/profiles/<slug:type>:<identifier:value>", read_profile, name="profile-read"),
 ]

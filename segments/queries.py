@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from django.db import connections
 from django.db.models import Count
 
+from profiles.api.reads import Audience
 from segments.content import rule_of
 from segments.models import Membership, RuleEpoch, Segment
 from segments.rules.sentences import sentence
@@ -68,6 +70,21 @@ def members(*, segment: Segment, after: int, limit: int) -> tuple[Member, ...]:
         .values_list("profile_id", "entered_at", "standing_version__number")[:limit]
     )
     return tuple(Member(*row) for row in rows)
+
+
+# On the connection of the reads it belongs to.
+_AUDIENCES = """
+SELECT segment.key, bool_or(m.left_at IS NULL), max(coalesce(m.left_at, m.entered_at))
+  FROM membership m JOIN segment ON segment.id = m.segment_id
+ WHERE m.profile_id = %s AND segment.live_version_id IS NOT NULL GROUP BY segment.key
+"""
+
+
+def audiences(profile_id: int, /) -> dict[str, Audience]:
+    """The live segments that somebody is in, or was in once, by their keys."""
+    with connections["reads"].cursor() as cursor:
+        cursor.execute(_AUDIENCES, [profile_id])
+        return {key: Audience(is_member, since) for key, is_member, since in cursor.fetchall()}
 
 
 def status_of(*, epoch_status: str | None, version_id: int | None) -> Status:

@@ -24,7 +24,7 @@ from cdp.roles import Role
 from cdp.templatetags.cdp_text import ago
 
 # As reads of profiles spell them; the apps that answer those build on this one.
-_PARTS = ("identifiers", "traits", "segments", "consent")
+_PARTS = ("identifiers", "traits", "segments", "events", "consent")
 _TRAIT = "traits."
 
 
@@ -62,7 +62,7 @@ class KeyForm(forms.Form):
         required=False,
         label="Fields",
         help_text="What it may read, separated by commas: traits.country for one trait, or identifiers, traits, "
-        "segments, consent for a whole part. Empty: everything that the purpose allows.",
+        "segments, events, consent for a whole part. Empty: everything that the purpose allows.",
         widget=forms.TextInput(attrs={"class": "cdp-input"}),
     )
     expires_on = forms.DateField(

@@ -28,6 +28,11 @@ EVERYTHING = "*"
 _PERSONAL = frozenset({"identifiers", "traits", "segments"})
 
 
+def types() -> tuple[str, ...]:
+    """The kinds of names that a person can be read by."""
+    return TYPES
+
+
 @dataclass(frozen=True, slots=True)
 class Disclosure:
     """A person as one key may see them: `fields` are those asked for and allowed, less what is withheld."""
@@ -126,9 +131,7 @@ def _narrow(asked: frozenset[str], key: KeyFacts) -> tuple[frozenset[str], tuple
     if "traits" in asked and "traits" not in listed:
         allowed |= {field for field in listed if field.startswith(TRAIT)}
     barred = [
-        field
-        for field in sorted(asked - allowed)
-        if field != "traits" or not any(f.startswith(TRAIT) for f in allowed)
+        field for field in sorted(asked - allowed) if field != "traits" or not any(f.startswith(TRAIT) for f in allowed)
     ]
     return frozenset(allowed), tuple(
         Withheld(field, "The key's field list does not name it.", "field_not_allowed") for field in barred

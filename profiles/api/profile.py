@@ -6,6 +6,7 @@ at the end tells the OpenAPI document what the function does.
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError
@@ -19,9 +20,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from cdp import limits
 from cdp.api.authentication import KeyAuthentication, shown_token
 from cdp.api.schema import problems
+from cdp.api_keys import KeyFacts
 from cdp.ids import to_public
+from cdp.limits import Standing
+from cdp.outages import is_passing
 from cdp.problems import FieldError, Problem, problem_response
 from profiles.api import disclosure
 from profiles.api.disclosure import TRAIT, TYPES, Disclosure
@@ -36,20 +41,30 @@ _EMPTY = {"identifiers": b"[]", "traits": b"{}", "segments": b"[]", "consent": b
 @csrf_exempt
 def read_profile(request: HttpRequest, type: str, value: str) -> HttpResponse:
     """Answer with the person, or with a problem that says why not."""
+    standing: Standing | None = None
     try:
         if request.method not in ("GET", "HEAD"):
             raise Problem(405, "method_not_allowed", "A profile is read with GET.", headers={"Allow": "GET, HEAD"})
-        return _answer(request, type, value)
+        now = timezone.now()
+        key = disclosure.admit(shown_token(request), now=now)
+        standing = limits.spend(key=key, policy=limits.reads(), now=now)
+        if not standing.allowed:
+            raise standing.refusal()
+        answer = _answer(request, key, type, value, now=now)
     except Problem as problem:
-        return problem_response(problem)
-    except (DatabaseError, InterfaceError):
+        answer = problem_response(problem)
+    except (DatabaseError, InterfaceError) as error:
+        if not is_passing(error):
+            raise
         away = "The database cannot be reached, or the access cannot be recorded: no record, no answer."
-        return problem_response(Problem(503, "unavailable", away, headers={"Retry-After": "1"}))
+        answer = problem_response(Problem(503, "unavailable", away, headers={"Retry-After": "1"}))
+    if standing is not None:
+        for name, told in standing.headers().items():
+            answer[name] = told
+    return answer
 
 
-def _answer(request: HttpRequest, type: str, value: str) -> HttpResponse:
-    now = timezone.now()
-    key = disclosure.admit(shown_token(request), now=now)
+def _answer(request: HttpRequest, key: KeyFacts, type: str, value: str, *, now: datetime) -> HttpResponse:
     disclosure.check_purpose(request.GET.get("purpose", ""), key=key)
     asked, verbose = _asked(request), _verbose(request)
     told = disclosure.disclose(key=key, type=type, value=value, asked=asked, now=now)
@@ -182,7 +197,7 @@ class Described(APIView):
             OpenApiParameter("verbose", bool, description="Tell every trait with its source, times and confidence."),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
         ],
-        responses={200: ProfileSerializer, 304: None, **problems(400, 401, 403, 404, 503)},
+        responses={200: ProfileSerializer, 304: None, **problems(400, 401, 403, 404, 429, 503)},
     )
     def get(self, request: Request, type: str, value: str) -> Response:
         """Read a person."""

@@ -1,4 +1,4 @@
-"""What READ_GATES are given and what they answer. They decide from the card already read and never query."""
+"""What READ_GATES are given and what they answer; they decide from the card already read and never query. AUDIENCES."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,12 +30,25 @@ class Withheld:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whether somebody belongs to a named group of people, and since when; they belong, or once did."""
+
+    is_member: bool
+    since: datetime
+
+
 Gate = Callable[[Read], tuple[Withheld, ...]]
 
 
 @cache
-def _load(paths: tuple[str, ...]) -> tuple[Gate, ...]:
+def _load(paths: tuple[str, ...]) -> tuple[Callable[..., Any], ...]:
     return tuple(import_string(path) for path in paths)
+
+
+def audiences(profile_id: int) -> dict[str, Audience]:
+    """Ask every list of AUDIENCES which groups the person is in, or has left."""
+    return {name: found for ask in _load(tuple(settings.AUDIENCES)) for name, found in ask(profile_id).items()}
 
 
 def withhold(read: Read) -> tuple[Withheld, ...]:

@@ -283,6 +283,9 @@ def _context(row: StoredRequest, event: _Event, shared: _Shared) -> dict[str, An
     # A server's address says nothing about the person; a browser's does, and its SDK cannot know it.
     if row.ip and "ip" not in context and (row.assurance == CLIENT or context.get("direct") is True):
         context["ip"] = row.ip
+    # Where Segment's SDKs put the group of later calls as well; a group call would otherwise not say which it was.
+    if event.groupId is not None and (group_id := _id(event.groupId, "groupId")):
+        context = {**context, "groupId": group_id}
     return context
 
 

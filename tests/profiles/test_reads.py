@@ -239,4 +239,4 @@ def write_fresh(batch) -> dict:
 def test_the_openapi_document_names_the_read() -> None:
     document = json.loads(Client().get("/openapi.json", headers={"Accept": "application/json"}).content)
     operation = document["paths"]["/v1/profiles/{type}:{value}"]["get"]
-    assert set(operation["responses"]) == {"200", "304", "400", "401", "403", "404", "503"}
+    assert set(operation["responses"]) == {"200", "304", "400", "401", "403", "404", "429", "503"}
