@@ -40,6 +40,12 @@ def whole_number(name: str, default: int, *, least: int = 0) -> int:
     return value
 
 
+def cores(*, least: int, most: int) -> int:
+    """Return how many processor cores this process may use, within bounds."""
+    known = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(least, min(most, known))
+
+
 def choice(name: str, choices: Mapping[str, str], *, default: str) -> str:
     """Read one of a few words and return what it stands for; raises BadSetting for any other."""
     raw = os.environ.get(name) or default

@@ -102,6 +102,12 @@ SUBJECT_SECTIONS: list[str] = [
     "profiles.subject_sections.identifiers",
 ]
 METRICS: list[str] = ["cdp.metrics.collect", "profiles.metrics.collect", "segments.metrics.collect"]
+EXPORT_TABLES: list[str] = [
+    "profiles.exports.tables.people",
+    "profiles.exports.tables.events",
+    "segments.exports.memberships",
+]
+EXPORT_GATES: list[str] = ["consent.audiences.export_gate"]
 DOCTOR: list[str] = ["cdp.doctor.examine_platform", "profiles.doctor.examine", "segments.doctor.examine"]
 
 # -- PostgreSQL: the owner migrates, the application's role writes ---------------------------------------------
@@ -145,6 +151,10 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # safe only because attempts are counted in the database
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Never fewer than two, so that one process is left for the others where one is at something long; never more than a
+# PostgreSQL of the usual size has connections for.
+CDP_WORKER_PROCESSES = env.whole_number("CDP_WORKER_PROCESSES", env.cores(least=2, most=8), least=1)
+CELERY_WORKER_CONCURRENCY = CDP_WORKER_PROCESSES
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SOFT_TIME_LIMIT = 240
@@ -157,9 +167,20 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "segments": {"task": "segments.backfill", "schedule": 1.0, "options": {"expires": 5}},
     "rule costs": {"task": "segments.measure_costs", "schedule": 60.0, "options": {"expires": 60}},
+    "imports": {"task": "profiles.run_imports", "schedule": 2.0, "options": {"expires": 10}},
+    "exports": {"task": "profiles.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "consent exports": {"task": "consent.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "heartbeat": {"task": "cdp.heartbeat", "schedule": 5.0, "options": {"expires": 10}},
 }
+
+# -- files -------------------------------------------------------------------------------------------------------
+CDP_MOST_IMPORT_BYTES = env.whole_number("CDP_MOST_IMPORT_BYTES", 2 * 1024**3, least=1)
+CDP_EXPORT_DAYS = env.whole_number("CDP_EXPORT_DAYS", 7, least=1)  # how long an export is kept on disk
+CDP_MOST_EXPORT_DAYS = env.whole_number("CDP_MOST_EXPORT_DAYS", 366, least=1)  # how long its period may be
+# Counts of people below this are withheld from reports. Twenty also where nobody chose it: a count of three tells about
+# three people, and whoever wants to see small numbers (a demo, a test system) can say so.
+CDP_SMALLEST_COUNT = env.whole_number("CDP_SMALLEST_COUNT", 20)
+CDP_FUNNEL_SECONDS = env.whole_number("CDP_FUNNEL_SECONDS", 30, least=1)  # how long a report may take
 
 # -- people and their sessions ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "cdp.User"
@@ -244,6 +265,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         "Segments",
         [
             ("Segments", "segments.Segment", "filter_alt"),
+            ("Funnels", "segments.Funnel", "stacked_bar_chart"),
         ],
     ),
     (
@@ -258,6 +280,8 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         "Sources and events",
         [
             ("Sources", "profiles.Source", "sensors"),
+            ("Imports", "profiles.ImportJob", "upload_file"),
+            ("Exports", "profiles.DataExport", "download"),
             ("Requests", "profiles.InboxRow", "inbox"),
             ("Parked people", "profiles.ParkedTouch", "pause_circle"),
             ("Rejected events", "profiles.RejectedEvent", "block"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from django.core.management import call_command
 from cdp.embedded import Servers, ensure_servers
 from tests.benchmarks import workload
 from tests.benchmarks.load import request, seconds_for
+from tests.benchmarks.worker import drain
 
 HERE = Path(__file__).parent
 #: The door is measured with this many requests a round; more does not move the median.
@@ -106,34 +108,47 @@ class Bench:
         drain()
         bodies = workload.batches(workload.events(end=self.end), sent_at=self.end)
         if compare:
-            yield self._apply_rounds(bodies, key="b", note=", no live rules")
+            yield from self._apply_rounds(bodies, key="b", note=", no live rules")
             publish_rules()
             drain()
-            yield self._apply_rounds(bodies, key="b20", note=", 20 live rules evaluated on the way")
+            yield from self._apply_rounds(bodies, key="b20", note=", 20 live rules evaluated on the way")
         else:
             self._accept(bodies)
             drain()
             publish_rules()
             drain()
 
-    def _apply_rounds(self, bodies: list[bytes], *, key: str, note: str) -> dict[str, object]:
-        ours, theirs = [], []
+    def _apply_rounds(self, bodies: list[bytes], *, key: str, note: str) -> Iterator[dict[str, object]]:
+        """Apply the same requests by one worker process and by as many as the product runs here, in turns."""
+        counts = sorted({1, settings.CDP_WORKER_PROCESSES})
+        ours: dict[int, list[float]] = {count: [] for count in counts}
+        theirs: dict[int, list[float]] = {count: [] for count in counts}
         for _ in range(self.rounds):
-            forget_events()
+            for count in counts:
+                ours[count].append(self._apply_once(bodies, processes=count))
+                theirs[count].append(bare_copy())
+        for count in counts:
+            processes = "one process" if count == 1 else f"{count} processes at once"
+            scaling = statistics.median(ours[1]) / statistics.median(ours[count])
+            yield {
+                "key": f"{key}{'' if count == 1 else f'x{count}'}",
+                "note": note,
+                "ratios": [theirs[count][n] / ours[count][n] for n in range(self.rounds)],
+                "product": f"{workload.EVENTS / statistics.median(ours[count]):.0f} events/s applied by {processes}"
+                + ("" if count == 1 else f", {scaling:.2f} times as many as by one"),
+                "yardstick": f"{workload.EVENTS / statistics.median(theirs[count]):.0f} events/s copied",
+            }
+
+    def _apply_once(self, bodies: list[bytes], *, processes: int) -> float:
+        """Return the seconds from accepted to applied: stored, people folded, cards written, memberships decided."""
+        forget_events()
+        with workers(processes) as drain_all:
             self._accept(bodies)
-            started = time.perf_counter()
-            drain()
-            ours.append(time.perf_counter() - started)
-            stored = _value("SELECT count(*) FROM events WHERE kind = 1")
-            assert stored == workload.EVENTS, f"{stored} events stored of {workload.EVENTS}"
-            theirs.append(bare_copy())
-        return {
-            "key": key,
-            "note": note,
-            "ratios": [theirs[n] / ours[n] for n in range(self.rounds)],
-            "product": f"{workload.EVENTS / statistics.median(ours):.0f} events/s applied by one process",
-            "yardstick": f"{workload.EVENTS / statistics.median(theirs):.0f} events/s copied",
-        }
+            seconds = _timed(drain_all)
+        stored = _value("SELECT count(*) FROM events WHERE kind = 1")
+        left = _value("SELECT (SELECT count(*) FROM inbox WHERE state <> 1) + (SELECT count(*) FROM touched)")
+        assert (stored, left) == (workload.EVENTS, 0), f"{stored} events stored of {workload.EVENTS}, {left} rows left"
+        return seconds
 
     def _accept(self, bodies: list[bytes]) -> None:
         from profiles.ingest.inbox import Sender, accept
@@ -211,13 +226,40 @@ class Bench:
             self.web = None
 
 
-def drain() -> None:
-    """Apply everything that is pending, in this process."""
-    from profiles import tasks
-    from segments import backfill
+@contextmanager
+def workers(processes: int) -> Iterator[Callable[[], None]]:
+    """Start worker processes; what is yielded has all of them apply what is pending, and waits for the last."""
+    command = [sys.executable, "-m", "tests.benchmarks.worker"]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+    ]
 
-    while tasks.work_off(until=time.monotonic() + 60) or backfill.advance(now=datetime.now(UTC)):
-        pass
+    def drain_all() -> None:
+        for worker in started:
+            _tell(worker)
+        for worker in started:
+            _hear(worker, "done")
+
+    try:
+        for worker in started:
+            _hear(worker, "ready")
+        yield drain_all
+    finally:
+        for worker in started:
+            worker.communicate()
+
+
+def _tell(worker: subprocess.Popen[str]) -> None:
+    assert worker.stdin is not None
+    worker.stdin.write("drain\n")
+    worker.stdin.flush()
+
+
+def _hear(worker: subprocess.Popen[str], wanted: str) -> None:
+    assert worker.stdout is not None
+    heard = worker.stdout.readline().strip()
+    if heard != wanted:
+        raise RuntimeError(f"a worker ended instead of saying {wanted}")
 
 
 def publish_rules() -> None:
@@ -247,8 +289,10 @@ def bare_copy() -> float:
     """COPY the rows that were just applied into the same table, emptied, with the same indexes; return the seconds."""
     from django.db import connections
 
-    columns = _value("SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute"
-                     " WHERE attrelid = 'events'::regclass AND attnum > 0 AND NOT attisdropped")
+    columns = _value(
+        "SELECT string_agg(attname, ', ' ORDER BY attnum) FROM pg_attribute"
+        " WHERE attrelid = 'events'::regclass AND attnum > 0 AND NOT attisdropped"
+    )
     with connections["owner"].cursor() as cursor:
         rows = io.StringIO()
         cursor.copy_expert(f"COPY (SELECT {columns} FROM events WHERE kind = 1) TO STDOUT", rows)
