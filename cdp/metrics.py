@@ -6,6 +6,7 @@ of two processes under one name would jump back and forth.
 """
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,10 +56,12 @@ class Contribute(Protocol):
 
 
 def collect(now: datetime, /) -> Iterator[Gauge]:
-    """How long the workers have been silent; no sample where none ever beat."""
+    """How long the workers have been silent (no sample where none ever beat), and how much room is left."""
     silence = worker_silence(now=now)
     samples = () if silence is None else (Sample(silence),)
     yield Gauge("cdp_worker_silence_seconds", "Seconds since a worker last beat.", samples)
+    free = Sample(shutil.disk_usage(settings.CDP_DATA_DIR).free)
+    yield Gauge("cdp_disk_free_bytes", "Bytes free where the data folder lies.", (free,))
 
 
 class _Anything(BaseContentNegotiation):

@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from cdp import api_keys, metrics
 from cdp.models import Heartbeat, KeyKind, Scope
+from profiles import lanes
 from profiles.ingest import pipeline
 from tests.profiles import stream
 from tests.segments.world import World
@@ -24,7 +25,8 @@ def key_with(*scopes: Scope) -> str:
 
 
 def scrape(**headers: str) -> Any:
-    headers.setdefault("Authorization", f"Bearer {key_with(Scope.METRICS_READ)}")
+    if "Authorization" not in headers:
+        headers["Authorization"] = f"Bearer {key_with(Scope.METRICS_READ)}"
     return Client(headers=headers).get("/metrics")
 
 
@@ -64,6 +66,28 @@ def test_people_who_wait_to_be_evaluated_are_counted() -> None:
 
     assert found["cdp_touched_people_waiting", ""] == 1
     assert found["cdp_touches_waiting", ""] >= 1
+
+
+def test_lags_are_told_once_there_is_something_to_tell() -> None:
+    scraper = {"Authorization": f"Bearer {key_with(Scope.METRICS_READ)}"}
+
+    def quantiles(name: str) -> list[float]:
+        found = figures(scrape(**scraper).content.decode())
+        return [found[name, rank] for rank in ("0.5", "0.95", "0.99") if (name, rank) in found]
+
+    assert quantiles("cdp_stored_lag_seconds") == quantiles("cdp_visible_lag_seconds") == []
+    stream.send([stream.track(userId="ann")])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE inbox SET received_at = received_at - interval '3 seconds'")
+    pipeline.claim_once()
+    waiting = quantiles("cdp_visible_lag_seconds")
+    assert len(waiting) == 3 and min(waiting) > 3
+    assert quantiles("cdp_visible_lag_seconds") > waiting
+    lanes.run_once()
+    stored, seen = quantiles("cdp_stored_lag_seconds"), quantiles("cdp_visible_lag_seconds")
+    assert len(stored) == 3 and min(stored) > 3
+    assert seen >= stored
+    assert quantiles("cdp_visible_lag_seconds") == seen
 
 
 def test_it_tells_the_size_of_every_live_segment_and_whether_it_is_ready() -> None:
