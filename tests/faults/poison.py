@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,15 +126,14 @@ def _send_through_again(running: Product, outcome: Outcome) -> None:
     outcome.pending_after_all = running.totals()["pending"]
 
 
-def _signed_in(running: Product) -> httpx.Client:
-    login = running.facts["logins"]["author"]
-    admin = httpx.Client(base_url=running.base_url, trust_env=False, timeout=30, follow_redirects=True)
-    page = admin.get("/admin/login/").text
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
-    assert token is not None
-    fields = login | {"csrfmiddlewaretoken": token[1], "next": "/admin/"}
-    admin.post("/admin/login/", data=fields, headers={"Referer": f"{running.base_url}/admin/login/"})
-    return admin
+@contextmanager
+def _signed_in(running: Product) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=running.base_url, trust_env=False, timeout=30, follow_redirects=True) as admin:
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', admin.get("/admin/login/").text)
+        assert token is not None
+        fields = running.facts["logins"]["author"] | {"csrfmiddlewaretoken": token[1], "next": "/admin/"}
+        admin.post("/admin/login/", data=fields, headers={"Referer": f"{running.base_url}/admin/login/"})
+        yield admin
 
 
 def _press(admin: httpx.Client, path: str) -> None:
