@@ -22,6 +22,7 @@ CSRF_TRUSTED_ORIGINS = env.words("CDP_TRUSTED_ORIGINS")
 CDP_HTTPS = env.flag("CDP_HTTPS", default=False)
 CDP_REQUIRE_OTP = env.flag("CDP_REQUIRE_OTP", default=True)
 CDP_WORKSPACE_NAME = env.text("CDP_WORKSPACE_NAME", "Workspace")
+CDP_VIOLATION_DAYS = env.whole_number("CDP_VIOLATION_DAYS", 90, least=1)  # how long counts of violations are kept
 CDP_TIME_ZONE = env.text("CDP_TIME_ZONE", "UTC")  # what bare dates and local times in rules mean
 
 # -- what runs ------------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ PERSONAL_DATA: Declaration = {
     models.Trait: {"profile_id": _REFERENCE, "name": _CONTENT, "value": _CONTENT, "event_id": _REFERENCE},
     models.TraitDefinition: {},
     models.Violation: {"message_ids": _CONTENT, "event": _CONTENT, "field": _CONTENT},
+    models.ViolationCount: {"message_ids": _CONTENT, "event": _CONTENT, "field": _CONTENT},
     models.TraitValue: {"origin_id": _REFERENCE, "name": _CONTENT, "value": _CONTENT, "event_id": _REFERENCE},
     models.Unmerge: {"decided_by": Personal.STAFF, "comment": Personal.STAFF},
 }

@@ -47,7 +47,8 @@ def screen(work: Work) -> list[Callable[[], None]]:
         draft = work.drafts[position]
         if verdict.keep:
             _omit(draft, verdict)
-            draft.names, _ = naming.names(draft.event, work.rule)
+            names, draft.blocked = naming.names(draft.event, work.rule)
+            draft.names = names or draft.names[:1]  # somebody's it has to be
         else:
             draft.refused, draft.names = verdict, draft.names[:1]
     return writes

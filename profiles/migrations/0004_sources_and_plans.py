@@ -48,6 +48,15 @@ DROP FUNCTION cdp_source_follows();
 """
 
 # Claims insert and the sweep folds: a queue as much as a table.
+COUNTED = """
+CREATE VIEW violation_count AS
+SELECT min(id) AS id, day, source_id, plan_version_id, kind, event, field, type, consequence,
+       (array_agg(description ORDER BY last_at DESC))[1] AS description, sum(count)::bigint AS count,
+       min(first_at) AS first_at, max(last_at) AS last_at,
+       (array_agg(message_ids[1] ORDER BY last_at DESC))[1:5] AS message_ids,
+       (array_agg(app_version ORDER BY last_at DESC))[1] AS app_version
+  FROM violation GROUP BY day, source_id, plan_version_id, kind, event, field, type, consequence
+"""
 STORAGE = "ALTER TABLE violation SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000)"
 
 
@@ -661,6 +670,17 @@ class Migration(migrations.Migration):
             model_name="violation",
             constraint=models.CheckConstraint(condition=models.Q(("count__gt", 0)), name="violation_counts"),
         ),
+        migrations.CreateModel(
+            name="ViolationCount",
+            fields=[("id", models.BigIntegerField(primary_key=True, serialize=False))],
+            options={
+                "verbose_name": "violation",
+                "verbose_name_plural": "violations",
+                "db_table": "violation_count",
+                "managed": False,
+                "default_permissions": (),
+            },
+        ),
         GuardVersions(
             head_table="tracking_plan",
             version_table="tracking_plan_version",
@@ -675,5 +695,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(MADE_BY_ITS_FIRST_EVENT, UNDO_MADE_BY_ITS_FIRST_EVENT),
         migrations.RunSQL(FOLLOWS_ITS_VERSION, UNDO_FOLLOWS_ITS_VERSION),
+        migrations.RunSQL(COUNTED, "DROP VIEW violation_count"),
         migrations.RunSQL(STORAGE, migrations.RunSQL.noop),
     ]

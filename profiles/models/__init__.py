@@ -37,6 +37,7 @@ from profiles.models.trait_definition import TraitDefinition
 from profiles.models.trait_value import TraitMethod, TraitValue
 from profiles.models.unmerge import Unmerge
 from profiles.models.violation import Violation
+from profiles.models.violation_count import ViolationCount
 
 __all__ = [
     "Card",
@@ -91,4 +92,5 @@ __all__ = [
     "Unmerge",
     "ValueType",
     "Violation",
+    "ViolationCount",
 ]

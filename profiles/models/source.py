@@ -14,8 +14,8 @@ class SourceKind(models.TextChoices):
 class Source(GovernedHead):
     """Where events come from. A lower priority number loses against a higher one when two sources state a trait.
 
-    A source's first event makes it, with these defaults and without an owner. `kind` and `priority` repeat what the live
-    version says (migration 0004 holds them to that), for statements that join them.
+    A source's first event makes it, with these defaults and without an owner. `kind` and `priority` repeat what the
+    live version says (migration 0004 holds them to that), for statements that join them.
     """
 
     governed = "profiles.plans.sources.SOURCES"

@@ -13,16 +13,13 @@ so many words.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from profiles.ingest.incoming import IncomingEvent, Kind
 from profiles.plans import schemas
-from profiles.plans.enforcement import Enforcement, OnViolation, UnplannedEvent, UnplannedProperty
+from profiles.plans.enforcement import Enforcement, UnplannedEvent
+from profiles.plans.explaining import Judgement, Names, Standard, judgement
 from profiles.plans.findings import Consequence, Finding, ViolationType
 from profiles.plans.plan import PART, PROPERTIES, Call, Rule
 
-MOST_FINDINGS = 20  # of one event: beyond, it only says again that the event is another one
-_LONGEST_NAME = 100
 _CALLS = {
     Kind.TRACK: Call.TRACK,
     Kind.IDENTIFY: Call.IDENTIFY,
@@ -49,44 +46,6 @@ _ABOUT_MEMBERS = frozenset({"type", "properties", "required", "definitions"})
 _INNER = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else"})
 
 
-class Judgement(Struct, frozen=True):
-    """What was found about an event that does not follow its plan."""
-
-    findings: tuple[Finding, ...]
-    is_blocked: bool
-    unplanned: tuple[str, ...] = ()  # names to leave out, because nobody planned them
-    violating: tuple[str, ...] = ()  # and because their values break the plan
-
-    @property
-    def omits(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.unplanned, *self.violating)))
-
-
-class _Names(Struct, frozen=True):
-    """The names that a rule lists. `patterns` are those it allows by pattern."""
-
-    listed: frozenset[str]
-    patterns: tuple[Any, ...]  # validators: one engine decides what a pattern means
-
-    def unlisted(self, said: Mapping[str, Any]) -> list[str]:
-        if said.keys() <= self.listed:
-            return []
-        return [
-            name
-            for name in said
-            if name not in self.listed and not any(pattern.is_valid(name) for pattern in self.patterns)
-        ]
-
-
-class _Chosen(Struct, frozen=True):
-    """What one event is held against: its rule and the common one."""
-
-    part: str
-    validators: tuple[Any, ...]
-    members: frozenset[str]
-    names: _Names | None
-
-
 class CompiledPlan:
     """A plan ready to judge; made once per live version."""
 
@@ -100,7 +59,7 @@ class CompiledPlan:
             id(rule): schemas.compiled(rule.schema) for versions in self._rules.values() for rule in versions.values()
         }
         # Bounded: only names and versions of the plan become keys.
-        self._chosen: dict[tuple[Call, str | None, int], _Chosen] = {}
+        self._chosen: dict[tuple[Call, str | None, int], Standard] = {}
 
     def judge(self, event: IncomingEvent, enforcement: Enforcement) -> Judgement | None:
         """Say what is wrong with an event, or None when it follows the plan."""
@@ -116,7 +75,7 @@ class CompiledPlan:
         unlisted = chosen.names.unlisted(said) if chosen.names is not None else []
         if not unlisted and _is_valid(document, chosen.validators):
             return None
-        return _judgement(chosen, document, unlisted, enforcement)
+        return judgement(chosen, document, unlisted, enforcement)
 
     def _name(self, call: Call, event: IncomingEvent) -> str | None:
         """Return the name that the event's rule has; None where only the common rule is about it."""
@@ -129,7 +88,7 @@ class CompiledPlan:
             return stated
         return "" if (call, "") in self._rules else _UNPLANNED
 
-    def _choose(self, call: Call, name: str | None, version: int) -> _Chosen:
+    def _choose(self, call: Call, name: str | None, version: int) -> Standard:
         if version not in self._versions:
             version = 0
         key = (call, name, version)
@@ -158,7 +117,7 @@ def _of_version(versions: Mapping[int, Rule], version: int) -> Rule:
     return versions.get(version) or versions[min(versions)]
 
 
-def _chosen(call: Call, rules: list[Rule], validators: list[Any]) -> _Chosen:
+def _chosen(call: Call, rules: list[Rule], validators: list[Any]) -> Standard:
     part = PART.get(call, PROPERTIES)
     members: frozenset[str] = frozenset()
     listed: set[str] = set()
@@ -174,11 +133,11 @@ def _chosen(call: Call, rules: list[Rule], validators: list[Any]) -> _Chosen:
             patterns += one.get("patternProperties", ())
     listed |= _GIVEN.get(call, frozenset())
     names = (
-        _Names(frozenset(listed), tuple(schemas.compiled({"pattern": pattern}) for pattern in patterns))
+        Names(frozenset(listed), tuple(schemas.compiled({"pattern": pattern}) for pattern in patterns))
         if lists and not closed
         else None
     )
-    return _Chosen(part, tuple(validators), members, names)
+    return Standard(part, tuple(validators), members, names)
 
 
 def _about(schema: Any, part: str, root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -210,7 +169,7 @@ def _members(schema: Mapping[str, Any]) -> frozenset[str]:
     return _EVERYTHING & {*schema.get("properties", ()), *schema.get("required", ())}
 
 
-def _document(call: Call, event: IncomingEvent, chosen: _Chosen) -> dict[str, Any]:
+def _document(call: Call, event: IncomingEvent, chosen: Standard) -> dict[str, Any]:
     document: dict[str, Any] = {chosen.part: event.properties}
     for name in chosen.members:
         value = _MEMBER[name](call, event)
@@ -228,90 +187,3 @@ def _unplanned(call: Call, event: IncomingEvent, enforcement: Enforcement) -> Ju
         Consequence.BLOCKED if is_blocked else Consequence.ALLOWED,
     )
     return Judgement((found,), is_blocked)
-
-
-def _judgement(
-    chosen: _Chosen, document: Mapping[str, Any], unlisted: list[str], enforcement: Enforcement
-) -> Judgement | None:
-    errors = {
-        (error.field, error.type): error
-        for validator in chosen.validators
-        for error in _errors(validator, document, chosen)
-    }
-    broken = list(errors.values())[:MOST_FINDINGS]
-    is_blocked = bool(broken) and enforcement.violation is OnViolation.BLOCK
-    omits_unlisted = enforcement.unplanned_property is UnplannedProperty.OMIT
-    omits_broken = enforcement.violation is OnViolation.OMIT
-    findings = [
-        Finding(
-            error.type,
-            error.field,
-            error.description,
-            Consequence.BLOCKED if is_blocked else _left_out(omits_broken and bool(error.omits)),
-            error.omits,
-        )
-        for error in broken
-    ]
-    findings += [
-        Finding(
-            ViolationType.UNPLANNED_PROPERTY,
-            f"{chosen.part}.{name[:_LONGEST_NAME]}",
-            "The plan does not list this name.",
-            Consequence.BLOCKED if is_blocked else _left_out(omits_unlisted),
-            name,
-        )
-        for name in unlisted[: MOST_FINDINGS - len(findings)]
-    ]
-    if not findings:
-        return None
-    return Judgement(
-        tuple(findings),
-        is_blocked,
-        unplanned=tuple(unlisted) if omits_unlisted and not is_blocked else (),
-        violating=tuple(error.omits for error in errors.values() if error.omits)
-        if omits_broken and not is_blocked
-        else (),
-    )
-
-
-def _left_out(is_omitted: bool) -> Consequence:
-    return Consequence.OMITTED if is_omitted else Consequence.ALLOWED
-
-
-def _errors(validator: Any, document: Mapping[str, Any], chosen: _Chosen) -> Iterator[Finding]:
-    for error in validator.iter_errors(document):
-        path, kind = list(error.instance_path), error.kind
-        if kind.name == "additionalProperties" and path == [chosen.part] and chosen.names is not None:
-            continue  # the names that nobody listed are found by themselves
-        if kind.name == "required":
-            path, type_ = [*path, kind.property], ViolationType.REQUIRED
-            description = "It is required and missing."
-        else:
-            type_ = ViolationType.INVALID_TYPE if kind.name == "type" else ViolationType.INVALID_VALUE
-            description = _sentence(error.message, kind.name)
-        yield Finding(
-            type_, _field(path), description, Consequence.ALLOWED, _top_level(path, kind.name, chosen.part, document)
-        )
-
-
-def _top_level(path: list[Any], keyword: str, part: str, document: Mapping[str, Any]) -> str:
-    """Return the name that can be left out for an error; none where what is wrong is that something is missing."""
-    if len(path) < 2 or path[0] != part or (keyword == "required" and len(path) == 2):
-        return ""
-    return path[1] if path[1] in document[part] else ""
-
-
-def _field(path: list[Any]) -> str:
-    """Write a path without its places in lists: the hundredth product breaks the plan as the first one does."""
-    told = ""
-    for step in path:
-        told += "[]" if isinstance(step, int) else f".{step[:_LONGEST_NAME]}"
-    return told.removeprefix(".")[:200]
-
-
-def _sentence(message: str, keyword: str) -> str:
-    # Names that were sent are no values, but there is no end to them.
-    if keyword in ("additionalProperties", "propertyNames"):
-        return "It holds a name that the plan does not allow."
-    first = message.partition("\n")[0]
-    return f"{first[:300]}."

@@ -47,8 +47,8 @@ MUTABLE = {
     *("profiles.EventDefinition", "profiles.PropertyDefinition", "profiles.TraitDefinition"),
     # what became of the rows of files; jobs as their own pages show them
     *("profiles.ImportFault", "profiles.ImportRequest", "profiles.ImportJob", "profiles.DataExport"),
-    # counts, folded by the sweep
-    "profiles.Violation",
+    # counts, folded by the sweep, and their view
+    *("profiles.Violation", "profiles.ViolationCount"),
     # a stay is closed once
     "segments.Membership",
     # destroyed, so that what they seal is forgotten
