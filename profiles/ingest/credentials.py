@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.http import HttpRequest
 
-from cdp import api_keys
+from cdp import api_keys, tokens
 from cdp.api_keys import KeyFacts
 from cdp.models import KeyKind, Scope
 from profiles.ingest.bodies import BodyRefused, OpenedBody, key_inside
@@ -15,15 +15,20 @@ from profiles.models.source import SourceKind
 
 
 def in_headers(request: HttpRequest) -> str:
-    """Return the key that the headers state, or nothing. A header wins over the body: Jitsu masks its body's key."""
+    """Return the key that the headers state, or nothing. A header wins over the body: Jitsu masks its body's key.
+
+    A bearer token that is no key of ours is an OAuth token, as Segment takes them: the key is then in the body.
+    """
     scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "bearer" and tokens.parse(credentials.strip()):
+        return str(credentials.strip())
     if scheme.lower() == "basic":
         try:
             name, _, _ = base64.b64decode(credentials, validate=True).decode().partition(":")
         except (binascii.Error, ValueError):
             raise BodyRefused(401, "invalid_authorization", "The Authorization header is not valid Basic.") from None
         return name
-    return str(request.META.get("HTTP_X_WRITE_KEY", ""))
+    return str(request.META.get("HTTP_X_WRITE_KEY", "")).partition(":")[0]  # Jitsu's keys are "id:secret"
 
 
 def in_body(request: HttpRequest, opened: OpenedBody) -> str:

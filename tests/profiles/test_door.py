@@ -166,7 +166,7 @@ def test_browsers_are_let_through_their_preflight_and_may_read_the_answer(browse
 
     answer = send({"userId": "u", "event": "E"}, path="/v1/t", key=browser_key, Origin="https://shop.example")
     assert answer["Access-Control-Allow-Origin"] == "*"
-    assert answer["Access-Control-Expose-Headers"] == "Retry-After"
+    assert answer["Access-Control-Expose-Headers"] == "Retry-After, ETag, RateLimit, RateLimit-Policy"
 
 
 def test_an_empty_batch_is_taken_and_leaves_nothing(server_key: str) -> None:
