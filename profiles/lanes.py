@@ -121,7 +121,7 @@ def _run_safely(take: Take) -> int:
     except Exception as error:  # whatever a stored value can cause in any step
         if is_passing(error):
             raise
-        log.error("an evaluation failed and is done in parts: %s", failures.told_without_data(error))
+        log.error("an evaluation failed and is done in parts", extra={"error": failures.told_without_data(error)})
     return _run(take, _evaluate_in_parts)
 
 

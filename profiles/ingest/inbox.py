@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import connection
 from django.utils.text import slugify
 
+from cdp.observability import request_ids
 from profiles.models import Source
 from profiles.models.source import SourceKind
 
@@ -13,8 +14,8 @@ _LONGEST_KEY = 64
 
 # The source is looked up by the INSERT itself: no cache that could outlive its row, and no second round trip.
 _INSERT = """
-INSERT INTO inbox (source_id, key_id, route, body, size, assurance, gpc, ip, event_count, received_at)
-SELECT id, %s::bigint, %s, %s, %s, %s, %s, %s, %s, coalesce(%s::timestamptz, clock_timestamp())
+INSERT INTO inbox (source_id, key_id, route, body, size, assurance, gpc, ip, event_count, request_id, received_at)
+SELECT id, %s::bigint, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s::timestamptz, clock_timestamp())
 FROM source WHERE key = %s
 """
 
@@ -37,7 +38,8 @@ class Sender:
 def accept(*, sender: Sender, route: str, body: bytes, event_count: int, received_at: datetime | None = None) -> None:
     """Keep one request. Outside a transaction it is durable on return; the database says when it was received."""
     key = source_key(sender.source)
-    row = [sender.key_id, route, body, len(body), sender.assurance, sender.gpc, sender.ip, event_count, received_at]
+    said = [sender.key_id, route, body, len(body), sender.assurance, sender.gpc, sender.ip, event_count]
+    row = [*said, request_ids.current(), received_at]
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [*row, key])
         if not cursor.rowcount:

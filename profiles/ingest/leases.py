@@ -39,7 +39,8 @@ chosen AS (
 UPDATE inbox SET attempts = attempts + 1, lease = %(lease)s,
        leased_until = clock_timestamp() + %(seconds)s * interval '1 second'
   FROM chosen WHERE inbox.id = chosen.id AND inbox.received_at = chosen.received_at
-RETURNING inbox.id, inbox.received_at, source_id, key_id, route, body, assurance, gpc, ip, event_count, attempts
+RETURNING inbox.id, inbox.received_at, source_id, key_id, route, body, assurance, gpc, ip, event_count, attempts,
+          request_id
 """
 _FINISH = """
 UPDATE inbox SET state = 1, done_at = clock_timestamp(), stored = done.stored, duplicates = done.duplicates,
@@ -79,6 +80,7 @@ class LeasedRow(Struct):
     ip: str | None
     event_count: int
     attempts: int
+    request_id: str = ""
 
 
 class Outcome(Struct):

@@ -77,7 +77,8 @@ def _attempt(leased: Sequence[LeasedRow], *, lease: int, worker: int) -> None:
 
 def _blame(leased: Sequence[LeasedRow], error: Exception, *, lease: int) -> None:
     told = failures.told_without_data(error)
-    log.error("a claim of %s requests failed: %s", len(leased), told)
+    facts = {"requests": len(leased), "request_ids": [row.request_id for row in leased], "error": told}
+    log.error("a claim failed", extra=facts)
     leases.suspect(lease=lease, error=told)
 
 
@@ -167,7 +168,7 @@ def _store(work: Work, origin_of: Mapping[Name, int]) -> None:
         draft.origin_id = origin_of[draft.names[0]]
     with connection.cursor() as cursor:
         _claim_keys(cursor, work)
-        origins = rows.lock_origins(cursor, {draft.origin_id for draft in work.drafts})
+        origins = rows.roots_of(cursor, {draft.origin_id for draft in work.drafts})
         cursor.execute("SELECT clock_timestamp()")
         now = cursor.fetchone()[0]
         for draft in work.drafts:
@@ -182,7 +183,6 @@ def _store(work: Work, origin_of: Mapping[Name, int]) -> None:
         for index, refused in work.rejected.items():
             rejections.record(source_id=work.rows[index].source_id, row=work.rows[index], rejected=refused)
         rows.date_identifiers(cursor, work.drafts, origins)
-        rows.count_origins(cursor, work.drafts)
         refusals.count(cursor, work.drafts)
     for draft in work.drafts:
         work.outcomes[draft.row].stored += 1

@@ -31,6 +31,7 @@ class InboxRow(models.Model):
     rejected = models.IntegerField()
     done_at = models.DateTimeField(null=True)
     error = models.TextField(null=True)
+    request_id = models.TextField()  # of the HTTP request that brought it; the logs name it, too
 
     class Meta:
         db_table = "inbox"

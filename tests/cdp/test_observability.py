@@ -10,13 +10,14 @@ import pytest
 from celery.app.task import Task
 from django.test import Client, override_settings
 
-from cdp import access
+from cdp import access, api_keys
 from cdp.access import Actor
 from cdp.celery import app
-from cdp.models import AccessRecord
+from cdp.models import AccessRecord, KeyKind, Scope
 from cdp.observability import request_ids
 from cdp.observability.logs import JsonLines, PlainLines
 from cdp.private_logs import PrivateFilter
+from profiles.ingest import pipeline
 
 CANARY = "anna.canary@example.com"
 
@@ -131,4 +132,31 @@ def test_a_slow_request_is_told_by_its_route(lines: io.StringIO) -> None:
     (request,) = [line for line in told if line["event"] == "request"]
     assert request["route"] == "/v1/profiles/<slug:type>:<identifier:value>"
     assert (request["method"], request["status"]) == ("GET", 401)
+    assert CANARY not in lines.getvalue()
+
+
+@pytest.mark.django_db
+def test_a_claim_that_fails_names_the_requests_it_was_made_of(
+    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object, **more: object) -> None:
+        raise ValueError(CANARY)
+
+    monkeypatch.setattr("profiles.ingest.rows.copy_events", fail)
+    _, token = api_keys.issue(
+        kind=KeyKind.SECRET, name="shop", scopes={Scope.INGEST_WRITE}, source="shop", by=None, now=datetime.now(UTC)
+    )
+    sent = Client().post(
+        "/v1/track",
+        {"userId": CANARY, "event": "Order Completed"},
+        content_type="application/json",
+        headers={"X-Write-Key": token, "X-Request-Id": "request-0004"},
+    )
+    pipeline.claim_once()
+
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    (failed,) = [line for line in told if line["event"] == "a claim failed"]
+    assert sent["X-Request-Id"] == "request-0004"
+    assert failed["request_ids"] == ["request-0004"]
+    assert failed["error"].startswith("ValueError at ")
     assert CANARY not in lines.getvalue()
