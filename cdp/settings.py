@@ -226,7 +226,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/v1",
-    "PREPROCESSING_HOOKS": ["profiles.api.ingest.describe", "profiles.api.segment_profiles.described.describe"],
+    "PREPROCESSING_HOOKS": [
+        "profiles.api.ingest.describe",
+        "profiles.api.segment_profiles.described.describe",
+        "segments.api.ofrep.described.describe",
+    ],
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "writeKey": {"type": "http", "scheme": "basic", "description": "A write key as user name, no password."}

@@ -10,6 +10,7 @@ governance = SimpleRouter(trailing_slash=False)
 governance.register("v1/governance/segments", SegmentGovernance, basename="governance-segment")
 
 urlpatterns = [
+    path("", include("segments.api.ofrep.urls")),
     path("v1/segments", SegmentsView.as_view(), name="segments"),
     path("v1/segments/<slug:key>", SegmentView.as_view(), name="segment"),
     path("v1/segments/<slug:key>/members", MembersView.as_view(), name="segment-members"),
