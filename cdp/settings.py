@@ -88,7 +88,8 @@ TEMPLATES = [
 ]
 
 # -- the pipelines: lower floors call upper ones through these lists and in no other way ------------------------
-INGEST_SCREENS: list[str] = []  # before anybody is resolved: what these refuse teaches nobody's identity
+# Before anybody is resolved: what these refuse teaches nobody's identity.
+INGEST_SCREENS: list[str] = ["profiles.plans.gate.plan_gate"]
 INGEST_GATES: list[str] = ["consent.gates.collection_gate"]
 LANE_STEPS: list[str] = ["consent.gates.lane_step", "segments.memberships.evaluate"]
 READ_GATES: list[str] = ["consent.gates.read_gate"]

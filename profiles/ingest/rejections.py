@@ -1,7 +1,9 @@
 """Events that were refused: recorded one by one with the reason, found again, and sent once more after a fix."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, QuerySet
@@ -15,8 +17,11 @@ from profiles.ingest.bodies import BATCH, BodyRefused, open_body
 from profiles.ingest.dialects import CLIENT, StoredRequest
 from profiles.ingest.inbox import Sender
 from profiles.ingest.incoming import Rejected
-from profiles.models import InboxRow, RejectedEvent
+from profiles.models import InboxRow, RejectedEvent, Source
 from profiles.models.source import SourceKind
+
+MOST_REPLAYED = 10_000
+_AT_ONCE = 1_000
 
 
 class NotReplayable(Exception):
@@ -51,6 +56,7 @@ def _recorded(event: Rejected, *, received_at: datetime | Now, source_id: int, i
         inbox_id=inbox_id,
         position=event.position,
         message_id=event.message_id,
+        event=event.event,
         code=event.code,
         field=event.field,
         reason=event.reason,
@@ -76,6 +82,41 @@ def counts(*, since: datetime | None = None) -> Mapping[str, int]:
     return dict(found)
 
 
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many events went through again, and how many of the same kind are left."""
+
+    events: int
+    left: int
+
+
+def replay_all(*, source: Source, code: str, event: str | None, by: User, now: datetime) -> Replayed:
+    """Put what one source sent and one reason refused into the inbox once more, of one event or of all.
+
+    A transaction per thousand, the oldest first; at most `MOST_REPLAYED` at a time, which the caller is told.
+    """
+    wanted = RejectedEvent.objects.filter(source=source, code=code, replayed_at__isnull=True, inbox_id__isnull=False)
+    if event is not None:
+        wanted = wanted.filter(event=event)
+    sent, after = 0, 0
+    while sent < MOST_REPLAYED:
+        with transaction.atomic():
+            rows = wanted.filter(id__gt=after).select_for_update(of=("self",)).select_related("source").order_by("id")
+            batch = list(rows[:_AT_ONCE])
+            if not batch:
+                break
+            after = batch[-1].pk
+            replayable = [row for row in batch if _is_whole(bytes(row.payload))]
+            senders = _senders(replayable)
+            for row in replayable:
+                _accept(row, senders[row.pk])
+            RejectedEvent.objects.filter(pk__in=[row.pk for row in replayable]).update(replayed_at=now)
+            basis = {"source": source.key, "code": code, "event": event, "events": len(replayable)}
+            _note(by=by, now=now, basis=basis)
+        sent += len(replayable)
+    return Replayed(sent, wanted.filter(id__gt=after).count())
+
+
 @transaction.atomic
 def replay(*, rejected: RejectedEvent, by: User, now: datetime) -> None:
     """Put a refused event into the inbox once more, as received when it first was. Raises NotReplayable.
@@ -94,9 +135,25 @@ def replay(*, rejected: RejectedEvent, by: User, now: datetime) -> None:
         open_body(body, route=BATCH)
     except BodyRefused:
         raise NotReplayable("This event is not kept whole: it was larger than an event may be.") from None
-    inbox.accept(sender=_sender(row), route=BATCH, body=body, event_count=1, received_at=row.received_at)
+    _accept(row, _senders([row])[row.pk])
     row.replayed_at = now
     row.save(update_fields=["replayed_at"])
+    _note(by=by, now=now, basis={"rejected_event": row.pk})
+
+
+def _is_whole(body: bytes) -> bool:
+    try:
+        return bool(open_body(body, route=BATCH).events) if body else False
+    except BodyRefused:
+        return False
+
+
+def _accept(row: RejectedEvent, sender: Sender) -> None:
+    body = bytes(row.payload)
+    inbox.accept(sender=sender, route=BATCH, body=body, event_count=1, received_at=row.received_at)
+
+
+def _note(*, by: User, now: datetime, basis: Mapping[str, Any]) -> None:
     access.record(
         actor=Actor.person(by),
         action="rejected_event.replay",
@@ -104,12 +161,19 @@ def replay(*, rejected: RejectedEvent, by: User, now: datetime) -> None:
         purpose="",
         fields=(),
         now=now,
-        basis={"rejected_event": row.pk},
+        basis=basis,
     )
 
 
-def _sender(row: RejectedEvent) -> Sender:
-    sent = InboxRow.objects.filter(id=row.inbox_id or 0).first()
+def _senders(rows: Iterable[RejectedEvent]) -> dict[int, Sender]:
+    """Say for each refused event who sent it, by its request as long as that is kept."""
+    asked = list(rows)
+    kept = InboxRow.objects.filter(id__in={row.inbox_id for row in asked}).defer("body")
+    requests = {request.id: request for request in kept}
+    return {row.pk: _sender(row, requests.get(row.inbox_id or 0)) for row in asked}
+
+
+def _sender(row: RejectedEvent, sent: InboxRow | None) -> Sender:
     if sent is None:
         return Sender(source=row.source.key, kind=SourceKind(row.source.kind))
     kind = SourceKind.BROWSER if sent.assurance == CLIENT else SourceKind.SERVER
