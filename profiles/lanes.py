@@ -39,6 +39,7 @@ PARKED_FOR = timedelta(minutes=5)
 EVERYTHING = "*"
 _TRAIT = "trait:"
 _IDENTIFIER = "identifier:"
+_REGROUPED = frozenset({Cause.MERGE.value, Cause.UNMERGE.value})
 _TICK = timedelta(microseconds=1)
 
 
@@ -215,7 +216,7 @@ def _evaluate(cursor: Any, taken: Sequence[Taken]) -> None:
         for profile in people
         if EVERYTHING not in keys[profile]
     }
-    regrouped = [profile for profile in people if Cause.MERGE.value in causes[profile]]
+    regrouped = [profile for profile in people if not _REGROUPED.isdisjoint(causes[profile])]
     folded = traits.fold(cursor, named=named, everything=everything, regrouped=regrouped)
     cursor.execute(
         _UPDATE_PEOPLE, {"now": now, "changed": array(folded), "people": array(people), "heavy": HEAVY_EVENTS}

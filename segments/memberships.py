@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from cdp.copying import array
 from profiles import card
-from profiles.identity.resolve import Merge
+from profiles.identity.regrouping import Merge, MergeKind
 from profiles.lanes import LaneBatch, Touch
 from profiles.models import Cause
 from segments import judging, lane_statement, rulebook
@@ -19,6 +19,7 @@ from segments.rulebook import EVERYTHING, Rulebook
 #: Which cause a membership names when several brought the person here: the strongest explanation first.
 _PRECEDENCE = (
     Cause.MERGE,
+    Cause.UNMERGE,
     Cause.CONSENT,
     Cause.EVENT,
     Cause.SWEEP,
@@ -51,8 +52,12 @@ def merge_step(merge: Merge) -> None:
     """Close the loser's memberships; the merge holds both people's locks and has the winner looked at again.
 
     The winner is judged on the joined history and opens stays of their own: `entered_at` says since when the *joined*
-    person is in, and claims no past that was not theirs at the time.
+    person is in, and claims no past that was not theirs at the time. An undone merge closes nothing here: both people
+    are looked at again, each on their own history. Stays that no longer hold end then, and those of the one who is back
+    begin then: the rows before the merge and during it stay what they said.
     """
+    if merge.kind is MergeKind.UNMERGE:
+        return
     lane_statement.close_for_merge(profile_id=merge.loser_id, now=merge.now)
     card.write_section("segments", [(merge.loser_id, [], None)])
 

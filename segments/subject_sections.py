@@ -15,6 +15,7 @@ CAUSES = {
     Cause.EVENT: "an event came in",
     Cause.SWEEP: "time passed",
     Cause.MERGE: "two profiles turned out to be one person",
+    Cause.UNMERGE: "a merge was undone",
     Cause.BACKFILL: "the rule went live",
     Cause.VERSION: "a new version of the rule went live",
     Cause.CONSENT: "consent changed",

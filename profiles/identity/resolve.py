@@ -6,7 +6,8 @@ see every sighting of a neighbourhood; with a lock per person, two merges that m
 restarted. Only what is new takes the lock: a known person's events never wait here.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +17,15 @@ from msgspec import Struct
 from cdp.copying import array, columns, copy_rows
 from cdp.ids import new_ids
 from cdp.pseudonyms import lookup_hash
-from profiles.identity import matching, regrouping
-from profiles.identity.matching import Seen
+from profiles.identity import applying, matching, neighbourhood, regrouping, returning, rules
 from profiles.identity.naming import Name
-from profiles.identity.regrouping import Evidence, Merge, bucket_of
+from profiles.identity.regrouping import Back, Evidence, Merge, Plan, Said, bucket_of
 from profiles.models import LinkReason
 
-__all__ = ["First", "Merge", "Name", "bucket_of", "date", "find", "forget", "learn", "roots", "unknown_pairs"]
+__all__ = [
+    "Change", "First", "Merge", "Name", "bucket_of", "date", "find", "forget", "learn", "regroup", "roots",
+    "take_turn", "unknown_pairs",
+]  # fmt: skip
 
 
 class First(Struct, frozen=True):
@@ -97,20 +100,33 @@ def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], F
 
 def _learn(names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> dict[Name, int]:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cdp identity'))")
-        cursor.execute("SELECT clock_timestamp()")  # a statement after the lock: nobody else's row is later
-        now = cursor.fetchone()[0]
+        now = take_turn(cursor)
         origin_of = _look_up(names)
         fresh = _create_identifiers(cursor, {n: first for n, first in names.items() if n not in origin_of}, now=now)
         origin_of |= fresh
         reasons = _record_sightings(cursor, {(origin_of[a], origin_of[b]): s for (a, b), s in together.items()})
         affected = set(fresh.values()) | {origin for pair in reasons for origin in pair}
         if affected:
-            types = {origin: name[0] for name, origin in fresh.items()}
-            first_of = {origin: names[name].event_id for name, origin in fresh.items()}
-            _regroup(cursor, affected, types, reasons, first_of, now=now)
+            regroup(
+                cursor,
+                Change(
+                    affected=affected,
+                    fresh={origin: name for name, origin in fresh.items()},
+                    first_of={origin: names[name].event_id for name, origin in fresh.items()},
+                    reasons=reasons,
+                ),
+                now=now,
+            )
         date(cursor, {origin_of[name]: first for name, first in names.items() if name not in fresh})
     return origin_of
+
+
+def take_turn(cursor: Any) -> datetime:
+    """Wait until nobody else changes who is who, and return the time: nobody else's row is later."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cdp identity'))")
+    cursor.execute("SELECT clock_timestamp()")
+    now: datetime = cursor.fetchone()[0]
+    return now
 
 
 def date(cursor: Any, firsts: Mapping[int, First]) -> None:
@@ -137,29 +153,44 @@ def _record_sightings(cursor: Any, together: Mapping[tuple[int, int], First]) ->
     return {(origin, other): reason for origin, other, reason in cursor.fetchall()}
 
 
-def _regroup(
-    cursor: Any,
-    affected: set[int],
-    types: dict[int, str],
-    reasons: Mapping[tuple[int, int], str],
-    first_of: Mapping[int, int],
-    *,
-    now: datetime,
-) -> None:
-    cursor.execute(_NEIGHBOURHOOD, [array(affected)])
-    was = {}
-    for origin, type, root in cursor.fetchall():
-        types[origin] = type
-        was[origin] = root
-    cursor.execute(_SIGHTINGS, [array(types)])
-    sightings = [Seen(*row) for row in cursor.fetchall()]
-    grouping = matching.group(types, sightings)
-    assigned = matching.assign(grouping, types=types, roots=was)
-    newborn = [group for group, profile in assigned.profile_of.items() if profile is None]
-    born = dict(zip(newborn, _free_ids(len(newborn), taken=types, now=now), strict=True))
-    causes = [seen for seen in sightings if (seen.origin, seen.other) in reasons]
-    evidence = Evidence(types=types, was=was, reasons=reasons, causes=causes, first_of=first_of)
-    regrouping.apply(cursor, regrouping.plan(grouping, assigned, born, evidence, now=now))
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What has to be grouped again, and why: new sightings, or somebody's word."""
+
+    affected: Collection[int]
+    fresh: Mapping[int, Name] = field(default_factory=dict)  # origins that have no person yet
+    first_of: Mapping[int, int] = field(default_factory=dict)  # the event each of them came with
+    reasons: Mapping[tuple[int, int], str] = field(default_factory=dict)  # of the new sightings
+    said: Said | None = None
+    # An undone merge: the profile that is to be back, and the origins that were its own.
+    back: Back | None = None
+    homes: Mapping[int, int] = field(default_factory=dict)
+
+
+def regroup(cursor: Any, change: Change, *, now: datetime) -> Plan:
+    """Group everybody whom the change can concern, and write what follows; the caller has the turn."""
+    rule = rules.live_rule()
+    around = neighbourhood.load(cursor, change.affected, rule=rule, fresh=change.fresh)
+    grouping = matching.group(around.types, around.sightings, around.bounds)
+    homes = {origin: home for origin, home in change.homes.items() if origin in around.was}
+    assigned = matching.assign(grouping, types=around.types, roots={**around.was, **homes}, rule=rule)
+    homeless = {group for group, profile in assigned.profile_of.items() if profile is None}
+    revived = returning.find(cursor, grouping, homeless, around) if homeless else {}
+    newborn = sorted(homeless - revived.keys())
+    taken = {*around.types, *around.was.values()}
+    born = dict(zip(newborn, _free_ids(len(newborn), taken=taken, now=now), strict=True))
+    evidence = Evidence(
+        around=around,
+        reasons=change.reasons,
+        causes=[seen for seen in around.sightings if (seen.origin, seen.other) in change.reasons],
+        first_of=change.first_of,
+        said=change.said,
+    )
+    back = [*revived.values(), *([change.back] if change.back else [])]
+    born |= {group: one.profile_id for group, one in revived.items()}
+    decided = regrouping.plan(grouping, assigned, born, evidence, back, now=now)
+    applying.apply(cursor, decided)
+    return decided
 
 
 def _free_ids(count: int, *, taken: Container[int], now: datetime) -> list[int]:
@@ -204,15 +235,3 @@ SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::timestamptz[], 
  WHERE (excluded.seen_at, excluded.event_id) < (sighting.seen_at, sighting.event_id)
 RETURNING origin_id, with_origin_id, reason
 """
-# A sighting can only change the groups of the origins it names and of their neighbours (an e-mail address follows the
-# device it was typed on), so all members of those groups are looked at, and nobody else.
-_NEIGHBOURHOOD = """
-WITH affected AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id),
-     near AS (SELECT id FROM affected
-              UNION SELECT with_origin_id FROM sighting JOIN affected ON origin_id = affected.id
-              UNION SELECT origin_id FROM sighting JOIN affected ON with_origin_id = affected.id),
-     touched_roots AS (SELECT DISTINCT root_id FROM origin JOIN near USING (id))
-SELECT origin.id, identifier.type, origin.root_id
-  FROM touched_roots JOIN origin USING (root_id) JOIN identifier ON identifier.origin_id = origin.id
-"""
-_SIGHTINGS = "SELECT origin_id, with_origin_id, seen_at, event_id FROM sighting WHERE origin_id = ANY(%s::bigint[])"
