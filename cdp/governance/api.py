@@ -72,7 +72,7 @@ class HeadSerializer(serializers.Serializer):
     key = serializers.CharField()
     name = serializers.CharField()
     description = serializers.CharField()
-    owner = serializers.CharField(source="owner.username")
+    owner = serializers.CharField(source="owner.username", allow_null=True, default=None)
     created_at = serializers.DateTimeField()
     live_version = serializers.IntegerField(source="live_version.number", allow_null=True, default=None)
 

@@ -74,7 +74,18 @@ class Migration(migrations.Migration):
                 ("id", models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name="ID")),
                 ("name", models.CharField(max_length=200)),
                 ("description", models.TextField(blank=True)),
-                ("key", models.SlugField(max_length=100)),
+                (
+                    "key",
+                    models.SlugField(
+                        max_length=100,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[a-z0-9][a-z0-9_-]*\\Z", "Use lower-case letters, digits, - and _."
+                            )
+                        ],
+                        help_text="The name that write keys use. It cannot change later.",
+                    ),
+                ),
                 ("created_at", models.DateTimeField(blank=True, editable=False)),
                 (
                     "kind",
@@ -358,7 +369,16 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="source",
             name="key",
-            field=models.SlugField(max_length=100, unique=True),
+            field=models.SlugField(
+                max_length=100,
+                unique=True,
+                validators=[
+                    django.core.validators.RegexValidator(
+                        "^[a-z0-9][a-z0-9_-]*\\Z", "Use lower-case letters, digits, - and _."
+                    )
+                ],
+                help_text="The name that write keys use. It cannot change later.",
+            ),
         ),
         migrations.AddIndex(
             model_name="rejectedevent",

@@ -1,5 +1,6 @@
 from typing import ClassVar
 
+from django.core.validators import RegexValidator
 from django.db import models
 
 from cdp.governance.models import GovernedHead
@@ -20,7 +21,12 @@ class Source(GovernedHead):
 
     governed = "profiles.plans.sources.SOURCES"
 
-    key = models.SlugField(max_length=100, unique=True)
+    key = models.SlugField(
+        max_length=100,
+        unique=True,
+        validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z", "Use lower-case letters, digits, - and _.")],
+        help_text="The name that write keys use. It cannot change later.",
+    )
     owner = models.ForeignKey("cdp.User", models.PROTECT, related_name="+", null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, editable=False)
     kind = models.CharField(max_length=16, choices=SourceKind.choices, default=SourceKind.SERVER)

@@ -34,8 +34,8 @@ gone AS (
        AND violation.kind = several.kind AND violation.field = several.field AND violation.type = several.type
        AND violation.consequence = several.consequence
     RETURNING violation.*)
-INSERT INTO violation ({_SAME}, description, count, first_at, last_at, message_ids, app_version)
-SELECT {_SAME}, (array_agg(description ORDER BY last_at DESC))[1], sum(count), min(first_at), max(last_at),
+INSERT INTO violation (id, {_SAME}, description, count, first_at, last_at, message_ids, app_version)
+SELECT min(id), {_SAME}, (array_agg(description ORDER BY last_at DESC))[1], sum(count), min(first_at), max(last_at),
        (string_to_array(string_agg(array_to_string(message_ids, E'\\x1f'), E'\\x1f' ORDER BY last_at DESC),
                         E'\\x1f'))[1:%(ids)s],
        (array_agg(app_version ORDER BY last_at DESC))[1]
