@@ -9,7 +9,9 @@ from datetime import datetime
 
 from django.db import connection
 
+from consent.catalogue import live_purposes
 from consent.decisions import Outcome
+from profiles.exports.gates import Permission, PurposeRefused
 from profiles.facts.relations import ExtraColumn
 from profiles.facts.values import ValueType
 
@@ -17,18 +19,19 @@ _TERMS = """SELECT v.content->>'legal_basis' AS basis,
                NOT coalesce(v.content->'accepted_assurance', '["client", "server"]'::jsonb) @> '"client"' AS server_only
           FROM consent_purpose h JOIN consent_purpose_version v ON v.id = h.live_version_id WHERE h.key = {purpose}"""
 
-_OUTCOMES = f"""
-WITH terms AS ({_TERMS.format(purpose="%(purpose)s")})
-SELECT scope.profile_id,
-       CASE WHEN t.basis IS NULL THEN 'gap'
+_OUTCOME = """CASE WHEN t.basis IS NULL THEN 'gap'
             WHEN t.basis = 'consent' THEN
                 CASE WHEN d.granted IS NULL THEN 'gap'
                      WHEN NOT d.granted OR d.until <= %(now)s THEN 'refused'
                      ELSE 'allowed' END
             WHEN t.basis IN ('legitimate_interest', 'public_task') AND s.operation IN ('deny', 'withdraw')
             THEN 'refused'
-            ELSE 'allowed' END
-  FROM unnest(%(people)s::bigint[]) AS scope (profile_id)
+            ELSE 'allowed' END"""
+
+_OUTCOMES = f"""
+WITH terms AS ({_TERMS.format(purpose="%(purpose)s")})
+SELECT scope.profile_id, {_OUTCOME}
+  FROM {{scope}}
   LEFT JOIN terms t ON true
   LEFT JOIN consent_state s ON s.profile_id = scope.profile_id AND s.purpose = %(purpose)s
   LEFT JOIN LATERAL (SELECT CASE WHEN t.server_only THEN s.assured_granted ELSE s.granted END AS granted,
@@ -36,11 +39,23 @@ SELECT scope.profile_id,
 """
 
 
+_OUTCOMES_OF = _OUTCOMES.format(scope="unnest(%(people)s::bigint[]) AS scope (profile_id)")
+_OUTCOMES_OF_ALL = _OUTCOMES.format(scope="(SELECT id FROM profile) AS scope (profile_id)")
+
+
 def outcomes(*, purpose: str, profile_ids: Iterable[int], now: datetime) -> dict[int, Outcome]:
     """Decide for many people at once whether their data may be used for a purpose."""
     with connection.cursor() as cursor:
-        cursor.execute(_OUTCOMES, {"purpose": purpose, "people": list(profile_ids), "now": now})
+        cursor.execute(_OUTCOMES_OF, {"purpose": purpose, "people": list(profile_ids), "now": now})
         return {person: Outcome(outcome) for person, outcome in cursor.fetchall()}
+
+
+def export_gate(*, purpose: str, now: datetime) -> Permission:
+    """Permit whom the purpose allows to be used. Raises PurposeRefused for a purpose that is not live."""
+    if purpose not in live_purposes():
+        raise PurposeRefused(f"There is no live purpose “{purpose}”: nobody has permitted anything for it.")
+    allowed = f"SELECT person FROM ({_OUTCOMES_OF_ALL}) decided (person, outcome) WHERE outcome = 'allowed'"
+    return Permission(f"p.id IN ({allowed})", {"purpose": purpose, "now": now})
 
 
 def consent_columns(purpose: str) -> tuple[ExtraColumn, ...]:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from celery import shared_task
+from django.utils import timezone
 
 from profiles import days, lanes
+from profiles.exports import jobs as export_jobs
+from profiles.imports import uploads
 from profiles.ingest import doorbell, leases, pipeline
 from profiles.turns import Turns
 
@@ -59,3 +62,18 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+@shared_task(name="profiles.run_imports")
+def run_imports() -> None:
+    """Go on with the file that somebody uploaded first, for a share of time."""
+    uploads.run_next(now=timezone.now())
+    uploads.forget_files(now=timezone.now())
+
+
+# A snapshot cannot be gone on with: an export takes as long as it takes, one at a time, and is called off by its job.
+@shared_task(name="profiles.run_exports", soft_time_limit=6 * 3600, time_limit=6 * 3600 + 60)
+def run_exports() -> None:
+    """Write the export that somebody waits for, and delete those whose time is over."""
+    export_jobs.run_next(now=timezone.now())
+    export_jobs.forget_expired(now=timezone.now())

@@ -15,6 +15,23 @@ from profiles.ingest.incoming import MAX_MESSAGE_ID
 _MOST_DIGITS = 40
 
 
+def class_of(text: str) -> str:
+    """Say what kind of value stands somewhere without telling it: reports are passed on, and values are people's."""
+    match text:
+        case "":
+            return "empty"
+        case _ if text.lower() in ("true", "false", "yes", "no"):
+            return "yes or no"
+        case _ if _decimal(text) is not None:
+            return f"number of {len(text)} characters"
+        case _ if text[:4].isdigit() and text[4:5] in "-/.":
+            return f"date of {len(text)} characters"
+        case _ if "@" in text:
+            return f"text of {len(text)} characters with @"
+        case _:
+            return f"text of {len(text)} characters"
+
+
 class LineRefused(Exception):
     """A line holds a value that the mapping cannot use; the group makes no event."""
 
@@ -23,6 +40,7 @@ class LineRefused(Exception):
         self.number = line.number
         self.column = column
         self.reason = reason
+        self.value_class = class_of(line.cells.get(column, "")) if column else ""
 
 
 def build(mapping: Mapping, group: Group, *, file: str) -> Iterator[dict[str, Any]]:
@@ -86,7 +104,7 @@ def _content(spec: Event, lines: list[Line], first: Line) -> dict[str, Any]:
 def _value(value: Value, lines: list[Line], first: Line) -> Any:
     match value:
         case Column():
-            return _cell(value, lines[0] if lines else first)
+            return cell(value, lines[0] if lines else first)
         case Constant():
             return value.value
         case Sum():
@@ -102,7 +120,8 @@ def _product(line: Line, columns: tuple[str, ...]) -> Decimal:
     return product
 
 
-def _cell(column: Column, line: Line) -> Any:
+def cell(column: Column, line: Line) -> Any:
+    """Return what stands in a column as the mapping wants it, None for nothing. Raises LineRefused."""
     text = line.cells[column.column]
     if text == "":
         return None
@@ -120,6 +139,19 @@ def _cell(column: Column, line: Line) -> Any:
             if text.lower() not in ("true", "false", "1", "0", "yes", "no"):
                 raise LineRefused(line, column.column, "is not true or false")
             return text.lower() in ("true", "1", "yes")
+        case As.DATETIME:
+            return _moment(line, column)
+        case As.LIST:
+            return [item for item in (part.strip() for part in text.split(column.separator)) if item]
+
+
+def _moment(line: Line, column: Column) -> str:
+    time = Time(column.column, column.format, column.zone)
+    try:
+        return parse(line.cells[column.column], time).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        wanted = f"written like {column.format}" if column.format else "an ISO-8601 date or time"
+        raise LineRefused(line, column.column, f"is not {wanted}") from None
 
 
 def _number(line: Line, column: str) -> Decimal:

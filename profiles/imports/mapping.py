@@ -1,9 +1,11 @@
 """What the columns of a file mean: read from JSON, checked when it is loaded, refused with the place that is wrong."""
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import DecodeError, Struct, ValidationError
@@ -11,7 +13,11 @@ from msgspec.json import Decoder, encode
 
 
 class MappingRefused(Exception):
-    """The mapping cannot be used; the message says where and why."""
+    """The mapping cannot be used; the message says where and why, `field` where."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field or message.partition(":")[0]
 
 
 class As(StrEnum):
@@ -19,6 +25,8 @@ class As(StrEnum):
     INTEGER = "integer"
     NUMBER = "number"
     BOOLEAN = "boolean"
+    DATETIME = "datetime"
+    LIST = "list"
 
 
 class Op(StrEnum):
@@ -44,10 +52,13 @@ class Condition(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Column(Struct, frozen=True, forbid_unknown_fields=True, tag="column", tag_field="is"):
-    """A column of the (first) line."""
+    """A column of the (first) line. `format` and `zone` are a datetime's, as for `Time`; `separator` is a list's."""
 
     column: str
     kind: As = As.TEXT
+    format: str = ""
+    zone: str = "UTC"
+    separator: str = ","
 
 
 class Constant(Struct, frozen=True, forbid_unknown_fields=True, tag="constant", tag_field="is"):
@@ -119,20 +130,50 @@ class Mapping(Struct, frozen=True, forbid_unknown_fields=True):
         return frozenset(named - {""})
 
 
+MOST_MAPPING_BYTES = 256 * 1024
+_PLACE = re.compile(r"`\$(.*)`$")
 _mapping = Decoder(Mapping)
 _SOME_TIME = datetime(2000, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def load(path: Path) -> Mapping:
     """Read a mapping file. Raises MappingRefused."""
-    try:
-        mapping = _mapping.decode(path.read_bytes())
-    except OSError as error:
-        raise MappingRefused(f"{path.name} cannot be read: {error.strerror}.") from None
-    except (ValidationError, DecodeError, UnicodeDecodeError) as error:
-        raise MappingRefused(f"{path.name}: {error}.") from None
+    return read(content_of(path), named=path.name)
+
+
+def read(content: bytes, *, named: str = "mapping") -> Mapping:
+    """Read a mapping. Raises MappingRefused."""
+    mapping = decoded(_mapping, content, named=named)
     _check(mapping)
     return mapping
+
+
+def content_of(path: Path) -> bytes:
+    """Return what a mapping file holds. Raises MappingRefused."""
+    try:
+        if path.stat().st_size > MOST_MAPPING_BYTES:
+            raise MappingRefused(f"{path.name}: a mapping is at most {MOST_MAPPING_BYTES} bytes long.", "mapping")
+        return path.read_bytes()
+    except OSError as error:
+        raise MappingRefused(f"{path.name} cannot be read: {error.strerror}.", "mapping") from None
+
+
+def decoded(decoder: Decoder[Any], content: bytes, *, named: str) -> Any:
+    """Decode a mapping of any kind, and name the field that does not fit."""
+    try:
+        return decoder.decode(content)
+    except (ValidationError, DecodeError, UnicodeDecodeError, RecursionError) as error:
+        place = _PLACE.search(str(error))
+        raise MappingRefused(f"{named}: {error}.", place[1].lstrip(".") if place else "mapping") from None
+
+
+def check_time(time: Time, *, field: str = "time") -> None:
+    """Raises MappingRefused for a format or a zone that cannot be read by."""
+    try:
+        ZoneInfo(time.zone)
+        datetime.strptime(_SOME_TIME.strftime(time.format), time.format)  # noqa: DTZ007
+    except (ValueError, OSError, KeyError):
+        raise MappingRefused(f"{field}: {time.format!r} or {time.zone!r} is not known.", field) from None
 
 
 def _check(mapping: Mapping) -> None:
@@ -142,11 +183,7 @@ def _check(mapping: Mapping) -> None:
         raise MappingRefused("delimiter: is one character.")
     if not (mapping.user_id or mapping.anonymous_id):
         raise MappingRefused("user_id: a mapping names the column of userId or of anonymousId.")
-    try:
-        ZoneInfo(mapping.time.zone)
-        datetime.strptime(_SOME_TIME.strftime(mapping.time.format), mapping.time.format)  # noqa: DTZ007
-    except (ValueError, OSError, KeyError):
-        raise MappingRefused(f"time: {mapping.time.format!r} or {mapping.time.zone!r} is not known.") from None
+    check_time(mapping.time)
     for position, event in enumerate(mapping.events):
         for condition in (*event.when, *event.lines):
             if condition.op in _TEXT_ONLY and not isinstance(condition.value, str):

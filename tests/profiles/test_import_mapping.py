@@ -133,7 +133,7 @@ def test_a_group_with_an_unreadable_line_in_its_midst_is_torn(tmp_path: Path) ->
 
 
 def test_a_key_that_comes_back_stops_the_import(tmp_path: Path) -> None:
-    with pytest.raises(FileRefused, match="Line 3: order 1 comes back"):
+    with pytest.raises(FileRefused, match="Line 3: its order comes back"):
         groups_of(tmp_path, "order,a\n1,x\n2,x\n1,y\n", by="order")
 
 

@@ -1,7 +1,8 @@
-"""manage.py import_events FILE --mapping M: old events from a CSV file, through the same pipeline as all others."""
+"""manage.py import_events FILE --mapping M: old events from a file, through the same pipeline as all others."""
 
 import time
 from argparse import ArgumentParser
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,10 @@ _PAUSE_SECONDS = 0.05
 
 
 class Command(BaseCommand):
-    help = "Import events from a CSV file, gzipped or not. Interrupted, it goes on; repeated, it adds nothing."
+    help = (
+        "Import events from a CSV, JSON lines or Parquet file, the first two gzipped or not. Interrupted, it goes on;"
+        " repeated, it adds nothing."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
@@ -52,7 +56,9 @@ class Command(BaseCommand):
         shipped = MAPPINGS / f"{named}.json"
         return shipped if shipped.exists() else Path(named)
 
-    def _send(self, file: Path, chosen: mapping.Mapping, source: str) -> running.Progress:
+    def _send(
+        self, file: Path, chosen: running.AnyMapping, source: str, dated: datetime | None = None
+    ) -> running.Progress:
         if not file.is_file():
             raise FileRefused(f"There is no file {file}.")
         with _bar() as bar:
@@ -62,7 +68,8 @@ class Command(BaseCommand):
                 bar.update(task, completed=position)
                 doorbell.ring()
 
-            done = running.run(path=file, mapping=chosen, source=source, now=timezone.now(), on_step=on_step)
+            now = timezone.now()
+            done = running.run(path=file, mapping=chosen, source=source, now=now, on_step=on_step, dated=dated)
             bar.update(task, completed=file.stat().st_size)
         return done
 
