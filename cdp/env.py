@@ -64,18 +64,30 @@ def folder(name: str, default: Path) -> Path:
     return Path(os.environ.get(name) or default).expanduser().resolve()
 
 
+#: A machine that lost its power says nothing: without these, whoever was talking to it waits for minutes.
+_PATIENCE = {
+    "connect_timeout": "3",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+
+
 def database(name: str, url: str, *, options: str = "") -> dict[str, object]:
     """Turn postgresql://user:password@host:port/name?host=/socket/folder into Django's settings.
 
-    Raises BadSetting when the URL is not one of a PostgreSQL database.
+    Several hosts are separated by commas, as libpq reads them: with target_session_attrs=read-write whichever of them
+    is the primary is used. Raises BadSetting when the URL is not one of a PostgreSQL database.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise BadSetting(f"{name}={url!r}: write postgresql://user:password@host:5432/database.")
     query = parse_qs(parts.query)
+    hosts, ports = _hosts(name, parts.netloc.rpartition("@")[2])
     if not parts.path.strip("/"):
         raise BadSetting(f"{name}={url!r}: the name of the database is missing after the host.")
-    extra = {key: values[-1] for key, values in query.items() if key not in {"host", "port"}}
+    extra = _PATIENCE | {key: values[-1] for key, values in query.items() if key not in {"host", "port"}}
     if options:
         extra["options"] = f"{extra.get('options', '')} {options}".strip()
     return {
@@ -83,11 +95,24 @@ def database(name: str, url: str, *, options: str = "") -> dict[str, object]:
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": query.get("host", [parts.hostname or ""])[-1],
-        "PORT": query.get("port", [str(parts.port or "")])[-1],
+        "HOST": query.get("host", [hosts])[-1],
+        "PORT": query.get("port", [ports])[-1],
         "OPTIONS": extra,
         "ATOMIC_REQUESTS": False,
     }
+
+
+def _hosts(name: str, netloc: str) -> tuple[str, str]:
+    """Return hosts and ports, each joined by commas, of host:port,host:port."""
+    places = [urlsplit(f"//{place}") for place in netloc.split(",")]
+    try:
+        ports = [str(place.port or "") for place in places]
+    except ValueError:
+        raise BadSetting(
+            f"{name}: the port in {netloc!r} is no number; write host:5432 or host:5432,host:5432."
+        ) from None
+    hosts = [place.hostname or "" for place in places]
+    return ",".join(hosts), ",".join(ports) if any(ports) else ""
 
 
 def broker(name: str, url: str) -> str:

@@ -4,6 +4,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 
 #: SQLSTATE classes of what passes: connection, resources, operator intervention, rollback, object in use.
 _PASSING = frozenset({"08", "53", "57", "40", "55"})
+#: Where a standby is asked to write, or a primary that has just been made one.
+_READ_ONLY = "25006"
 
 
 def is_passing(error: Exception) -> bool:
@@ -14,7 +16,7 @@ def is_passing(error: Exception) -> bool:
     """
     state = state_of(error)
     if state is not None:
-        return state[:2] in _PASSING
+        return state[:2] in _PASSING or state == _READ_ONLY
     return isinstance(error, OperationalError | InterfaceError) or type(error) is DatabaseError
 
 

@@ -19,6 +19,7 @@ class Product:
 
     def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
+        self.database = variables.get("DATABASE_URL", f"postgresql://cdp_app@/cdp?host={folder / 'postgres.socket'}")
         # Its people have passwords made for this run only: a second factor would prove nothing here.
         self.command = Command("up", folder=folder, CDP_REQUIRE_OTP="0", **variables)
         self.facts = self.command.wait_until_ready()
@@ -34,7 +35,7 @@ class Product:
         until = time.monotonic() + 60
         while True:
             try:
-                connection = psycopg2.connect(f"postgresql://cdp_app@/cdp?host={self.folder / 'postgres.socket'}")
+                connection = psycopg2.connect(self.database)
                 break
             except psycopg2.OperationalError:
                 if time.monotonic() > until:

@@ -1,5 +1,5 @@
 import pytest
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from cdp.outages import is_passing
 from cdp.problems import exception_handler
@@ -27,6 +27,14 @@ def test_what_the_database_itself_refuses_does_not_pass():
 def test_a_lock_that_is_not_to_be_had_passes():
     with pytest.raises(DatabaseError) as refused, connection.cursor() as cursor:
         cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'busy' USING ERRCODE = 'lock_not_available'; END $$")
+    assert is_passing(refused.value)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_standby_that_is_asked_to_write_passes():
+    with pytest.raises(DatabaseError) as refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+        cursor.execute("DELETE FROM touched")
     assert is_passing(refused.value)
 
 
