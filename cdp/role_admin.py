@@ -9,8 +9,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator
+from unfold.views import ChangeList
 
-from cdp import access
+from cdp import access, keyset
 from cdp.access import Actor
 from cdp.models import User
 from cdp.roles import Role, has_role
@@ -80,13 +81,51 @@ class RoleAdmin(ModelAdmin):
         return has_role(request.user, *self.deleters)
 
 
-class LargeTableAdmin(RoleAdmin):
-    """A read-only list of a table that grows with traffic: pages forward and back, never counts."""
+class KeysetPaginator(InfinitePaginator):
+    """Only tells the templates how large a page is and how its neighbours are linked."""
 
-    paginator = InfinitePaginator
+    template_name = "cdp/keyset_pages.html"
+
+
+class KeysetChangeList(ChangeList):
+    """A list whose pages begin after a row; see `cdp.keyset`."""
+
+    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
+        found: dict[str, Any] = super().get_filters_params(params)
+        return {name: value for name, value in found.items() if name not in (keyset.OLDER, keyset.NEWER)}
+
+    def get_results(self, request: HttpRequest) -> None:
+        for name in (keyset.OLDER, keyset.NEWER):
+            self.params.pop(name, None)
+            self.filter_params.pop(name, None)
+        found = keyset.page(
+            self.queryset,
+            by=self.model_admin.newest_by,
+            size=self.list_per_page,
+            older=keyset.Place.parse(request.GET.get(keyset.OLDER, "")),
+            newer=keyset.Place.parse(request.GET.get(keyset.NEWER, "")),
+        )
+        self.paginator = KeysetPaginator(self.queryset, self.list_per_page)
+        self.result_list = found.rows
+        self.result_count, self.full_result_count = len(found.rows), None
+        self.show_full_result_count, self.show_admin_actions = False, True
+        self.can_show_all, self.multi_page = False, bool(found.newer or found.older)
+        self.newer_address = self.get_query_string({keyset.NEWER: found.newer}) if found.newer else ""
+        self.older_address = self.get_query_string({keyset.OLDER: found.older}) if found.older else ""
+
+
+class LargeTableAdmin(RoleAdmin):
+    """A read-only list of a table that grows with traffic: pages older and newer, never skips, never counts."""
+
+    #: What the list is in the order of, newest first: the id, or a column or annotation with an index and no NULL.
+    newest_by: ClassVar[str] = "pk"
     show_full_result_count = False
     list_per_page = 50
+    sortable_by: Any = ()
     actions: Any = None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return KeysetChangeList
 
     def changeform_view(
         self,

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -40,12 +41,12 @@ def people(request: HttpRequest, now: datetime, /) -> Panel | None:
     if not may_see(request, Profile):
         return None
     everybody = Profile.objects.filter(merged_into__isnull=True)
-    seen = size_of(everybody.filter(last_seen_at__gte=now - _DAY))
+    recent = everybody.annotate(seen=Coalesce("last_seen_at", "created_at")).filter(seen__gte=now - _DAY)
     return Panel(
         key="people",
         title="People",
         template="cdp/dashboard/tile.html",
-        content={"figure": size_of(everybody), "note": f"{seen} seen in the last 24 hours"},
+        content={"figure": size_of(everybody), "note": f"{size_of(recent)} seen in the last 24 hours"},
         width=Width.TILE,
         link=reverse("admin:profiles_profile_changelist"),
     )

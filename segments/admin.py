@@ -109,8 +109,6 @@ class MembershipAdmin(LargeTableAdmin):
     list_display_links = None
     empty_title = "Nobody is in a segment"
     empty_text = "Stays appear when a rule goes live: each with its version, its cause and the evidence of that moment."
-    ordering = ("-id",)
-    sortable_by = ()
 
     @transaction.atomic
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -27,7 +28,7 @@ class ProfileAdmin(LargeTableAdmin):
     list_display = ("called", "email", "public", "events", "last_seen", "first_seen")
     search_fields = ("id",)  # only to draw the box: get_search_results asks the identifiers' index
     search_help_text = "User id, e-mail, anonymous id or profile id, in full"
-    sortable_by = ()
+    newest_by = "seen"
     empty_title = "Nobody to show"
     empty_text = (
         "People appear with the first event that carries a user id, an e-mail address or an anonymous id. The search "
@@ -36,7 +37,8 @@ class ProfileAdmin(LargeTableAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Profile]:
         people: QuerySet[Profile] = super().get_queryset(request)
-        return people.filter(merged_into__isnull=True).order_by("-last_seen_at", "-id")
+        seen = Coalesce("last_seen_at", "created_at")  # the index is over this very expression
+        return people.filter(merged_into__isnull=True).annotate(seen=seen)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Profile], search_term: str
@@ -142,15 +144,10 @@ class MergeAdmin(LargeTableAdmin):
 
     list_display = ("kept", "merged", "because", "decided", "when")
     list_display_links = None
-    sortable_by = ()
     empty_title = "No two profiles have become one"
     empty_text = (
         "When an event shows that two profiles are one person, the older id is kept and the reason is listed here."
     )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Merge]:
-        rows: QuerySet[Merge] = super().get_queryset(request)
-        return rows.order_by("-id")
 
     @display(description="kept")
     def kept(self, merge: Merge) -> SafeString:

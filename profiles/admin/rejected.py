@@ -90,7 +90,7 @@ class RejectedEventAdmin(LargeTableAdmin):
     list_display = ("shown_code", "reason", "source", "received", "message_id", "replayed")
     list_display_links = ("shown_code", "reason")
     list_filter = (CodeFilter, SourceFilter, DayFilter, ReplayedFilter, RequestFilter)
-    sortable_by = ()
+    newest_by = "received_at"
     fields = (
         "reason", ("shown_code", "field"), ("source", "received"), ("message_id", "position"),
         ("sent_with", "replayed"), "sent",
@@ -120,7 +120,7 @@ class RejectedEventAdmin(LargeTableAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RejectedEvent]:
         rows: QuerySet[RejectedEvent] = super().get_queryset(request)
-        return rows.defer("payload").select_related("source").order_by("-received_at", "-id")
+        return rows.defer("payload").select_related("source")
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return has_role(request.user, Role.AUTHOR, Role.ADMINISTRATOR)

@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from cdp.ids import to_public
 
@@ -23,7 +24,13 @@ class Profile(models.Model):
         verbose_name_plural = "people"
         indexes = [
             models.Index(fields=["merged_into"], condition=models.Q(merged_into__isnull=False), name="profile_merged"),
-            models.Index(fields=["last_seen_at"]),
+            # The list of people, newest first. Somebody of whom no event is stored yet stands where they were created.
+            models.Index(
+                Coalesce("last_seen_at", "created_at").desc(),
+                models.F("id").desc(),
+                condition=models.Q(merged_into__isnull=True),
+                name="profile_newest",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

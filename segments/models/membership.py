@@ -61,7 +61,10 @@ class Membership(models.Model):
                 name="membership_left_has_cause",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["profile_id", "segment"], name="membership_of_person")]
+        indexes: ClassVar = [
+            models.Index(fields=["profile_id", "segment"], name="membership_of_person"),
+            models.Index(fields=["segment", "-id"], name="membership_newest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.profile_id} in {self.segment_id}"
