@@ -4,10 +4,11 @@ Nothing here runs. Only what an application that writes its own requests needs i
 taken too, and `profiles.ingest.dialects` says how.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -102,15 +103,36 @@ _BODIES = {
     "group": (GroupSerializer, "Say which company or household somebody belongs to."),
     "alias": (AliasSerializer, "Say that two ids are one person."),
 }
-_REFUSALS = (400, 401, 413, 503)
+_REFUSALS = (400, 401, 408, 413, 429, 503)
+_SHORT = {"b": "batch", "i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 
 
 def describe(endpoints: Iterable[Endpoint]) -> list[Endpoint]:
     """Add the routes of the door to those of REST framework; drf-spectacular calls it before it looks at them."""
-    return [*endpoints, *((f"/v1/{route}", f"^v1/{route}$", "POST", _described(route)) for route in _BODIES)]
+    return [*endpoints, *_events(), *_around_events()]
 
 
-def _described(route: str) -> Callable[..., Any]:
+def _events() -> Iterator[Endpoint]:
+    for route in _BODIES:
+        yield f"/v1/{route}", f"^v1/{route}$", "POST", _described(route, f"ingest_{route}")
+    for letter, route in _SHORT.items():
+        told = " As Segment's browser SDK calls it."
+        yield f"/v1/{letter}", f"^v1/{letter}$", "POST", _described(route, f"ingest_{route}_short", told)
+    told = " As RudderStack's browser SDK calls it on leaving a page; the key is in the address."
+    yield "/beacon/v1/batch", "^beacon/v1/batch$", "POST", _described("batch", "ingest_batch_beacon", told)
+    for route in _BODIES.keys() - {"batch"}:
+        path = f"/api/s/{route}"
+        yield path, f"^api/s/{route}$", "POST", _described(route, f"ingest_{route}_jitsu", " As Jitsu's SDK calls it.")
+
+
+def _around_events() -> Iterator[Endpoint]:
+    yield "/v1/pixel/{type}", "^v1/pixel/(?P<type>[a-z]+)$", "GET", _Pixel.as_view()
+    yield "/v1/m", "^v1/m$", "POST", _Metrics.as_view()
+    yield "/v1/projects/{write_key}/settings", "^v1/projects/(?P<write_key>[^/]+)/settings$", "GET", _Segment.as_view()
+    yield "/sourceConfig/", "^sourceConfig/$", "GET", _Rudder.as_view()
+
+
+def _described(route: str, name: str, told: str = "") -> Callable[..., Any]:
     body, summary = _BODIES[route]
 
     class Described(APIView):
@@ -118,15 +140,77 @@ def _described(route: str) -> Callable[..., Any]:
         permission_classes = ()
 
         @extend_schema(
-            operation_id=f"ingest_{route}",
+            operation_id=name,
             tags=["events"],
             auth=[{"writeKey": []}],
             request=body,
             responses={200: AcceptedSerializer, **dict.fromkeys(_REFUSALS, RefusedSerializer)},
-            description=f"{summary} The body may be gzipped. Answered 200 once the events are durable; an event that"
-            " cannot be stored is recorded with its reason and does not cost its batch.",
+            description=f"{summary}{told} The body may be gzipped. Answered 200 once the events are durable; an event"
+            " that cannot be stored is recorded with its reason and does not cost its batch. 429 and 503 say in"
+            " Retry-After when to send the same again.",
         )
         def post(self, request: Request) -> Response:
             raise NotImplementedError
 
     return Described.as_view()
+
+
+class _Beside(APIView):
+    """Stands for one of the functions beside the events; never runs."""
+
+    authentication_classes = ()
+    permission_classes = ()
+
+
+class _Pixel(_Beside):
+    @extend_schema(
+        operation_id="ingest_pixel",
+        tags=["clients"],
+        auth=[],
+        parameters=[
+            OpenApiParameter("type", str, OpenApiParameter.PATH, enum=[kind.name.lower() for kind in Kind]),
+            OpenApiParameter("data", str, description="base64 of the event's JSON, with writeKey in it."),
+        ],
+        responses={(200, "image/gif"): OpenApiTypes.BINARY},
+        description="Send one event with an image. Always 200 and the image; what could not be taken is counted.",
+    )
+    def get(self, request: Request, type: str) -> Response:
+        raise NotImplementedError
+
+
+class _Metrics(_Beside):
+    @extend_schema(
+        operation_id="ingest_client_metrics",
+        tags=["clients"],
+        auth=[],
+        request={"text/plain": OpenApiTypes.STR},
+        responses={200: AcceptedSerializer, **dict.fromkeys((408, 413), RefusedSerializer)},
+        description="Take what Segment's browser SDK tells about itself; it is counted and dropped.",
+    )
+    def post(self, request: Request) -> Response:
+        raise NotImplementedError
+
+
+class _Segment(_Beside):
+    @extend_schema(
+        operation_id="segment_settings",
+        tags=["clients"],
+        auth=[],
+        parameters=[OpenApiParameter("write_key", str, OpenApiParameter.PATH)],
+        responses={200: OpenApiTypes.OBJECT, **dict.fromkeys((404, 503), RefusedSerializer)},
+        description="The settings that Segment's browser SDK loads: events go to this server and nowhere else.",
+    )
+    def get(self, request: Request, write_key: str) -> Response:
+        raise NotImplementedError
+
+
+class _Rudder(_Beside):
+    @extend_schema(
+        operation_id="rudder_source_config",
+        tags=["clients"],
+        auth=[{"writeKey": []}],
+        responses={200: OpenApiTypes.OBJECT, **dict.fromkeys((401, 503), RefusedSerializer)},
+        description="The configuration that RudderStack's browser SDK loads: a source without destinations.",
+    )
+    def get(self, request: Request) -> Response:
+        raise NotImplementedError

@@ -20,6 +20,7 @@ from cdp import cors, limits
 from cdp.api_keys import KeyFacts
 from profiles.ingest import answers, credentials, inbox, rejections
 from profiles.ingest.bodies import BodyRefused, OpenedBody, open_body
+from profiles.ingest.dialects import KINDS
 from profiles.ingest.doorbell import ring
 from profiles.ingest.incoming import MAX_EVENT_BYTES, MAX_PAYLOAD_BYTES, Rejected
 
@@ -60,6 +61,8 @@ def _whatever_happens(work: Callable[[], None]) -> None:
 
 
 def _take(request: HttpRequest, route: str, *, now: datetime) -> None:
+    if route not in KINDS:
+        raise BodyRefused(404, "unknown_type", f"{', '.join(KINDS)} are what a pixel may tell.")
     try:
         plain = _decoded(request.GET.get("data", ""))
         opened = open_body(plain, route=route)
