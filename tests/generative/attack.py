@@ -1,0 +1,179 @@
+"""Whatever the OpenAPI document allows, and much that it does not, sent with valid keys, tokens and sessions."""
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from itertools import count
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import Group
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.openapi.checks import UndefinedStatusCode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from cdp import api_keys, person_tokens
+from cdp.models import KeyKind, Scope, User
+from tests.profiles import stream
+from tests.segments.world import World
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+#: Whose operations ask for a person, by how their addresses begin; every other takes an application's key.
+FOR_PEOPLE = ("/v1/governance", "/v1/keys", "/v1/tokens")
+#: What is there to be named in addresses: chance alone would meet nothing but 404s.
+THERE = {
+    "type": "user_id",
+    "value": "ann",
+    "number": 1,
+    "id": 1,
+    "space_id": "main",
+    "collection": "users",
+    "external_id": "user_id:ann",
+}
+KEYS = {"ofrep": "segment.germans", "segments": "germans", "purposes": "marketing", "notices": "website"}
+#: The other addresses under which SDKs send what an operation describes.
+ALIASES = {
+    "/v1/batch": ("/v1/b", "/v1/batch/", "/beacon/v1/batch"),
+    "/v1/track": ("/v1/t", "/api/s/track"),
+    "/v1/identify": ("/v1/i", "/api/s/identify"),
+    "/v1/page": ("/v1/p", "/api/s/page"),
+    "/v1/screen": ("/v1/s", "/api/s/screen"),
+    "/v1/group": ("/v1/g", "/api/s/group"),
+    "/v1/alias": ("/v1/a", "/api/s/alias"),
+}
+
+Caller = Mapping[str, str]
+Send = Callable[[Case, str, Caller], Any]
+
+
+@dataclass(slots=True)
+class House:
+    """A workspace with a person, a live segment and the first purposes, and somebody who holds every role in it."""
+
+    holder: User
+    people: tuple[User, User]  # an author and an approver
+    names: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def callers(self, operation: Any) -> list[Caller]:
+        """Who calls an operation, in turns: anew for each operation, since some of them revoke keys and tokens."""
+        key, path = self.key(), operation.path
+        if "events" in operation.tags:
+            return [{"X-Write-Key": key}]
+        if path.startswith("/ofrep"):
+            return [{"Authorization": f"Bearer {key}"}, {"X-API-Key": key}]
+        people = [{"Authorization": f"Bearer {self.token()}"}, self.session()]
+        return people if path.startswith(FOR_PEOPLE) else [{"Authorization": f"Bearer {key}"}, people[1]]
+
+    def key(self) -> str:
+        """A key with every scope."""
+        name, now = f"app {next(self.names)} {secrets.token_hex(4)}", datetime.now(UTC)
+        rights = {"scopes": list(Scope), "source": "shop", "purpose": "service"}
+        return api_keys.issue(kind=KeyKind.SECRET, name=name, **rights, by=None, now=now)[1]
+
+    def token(self) -> str:
+        now = datetime.now(UTC)
+        name = f"test {next(self.names)}"
+        return person_tokens.issue(user=self.holder, name=name, now=now, expires_at=now + timedelta(days=1))[1]
+
+    def session(self) -> Caller:
+        """The cookies of somebody who has signed in."""
+        store = import_module(django_settings.SESSION_ENGINE).SessionStore()
+        store[SESSION_KEY] = str(self.holder.pk)
+        store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        store[HASH_SESSION_KEY] = self.holder.get_session_auth_hash()
+        store.save()
+        proof = secrets.token_hex(16)
+        cookies = f"{django_settings.SESSION_COOKIE_NAME}={store.session_key}; csrftoken={proof}"
+        return {"Cookie": cookies, "X-CSRFToken": proof}
+
+
+def furnish(*, now: datetime) -> House:
+    """Put in what operations can be about; the first purposes are there already."""
+    world = World()
+    world.publish("germans", {"trait": "country", "op": "=", "value": "DE"}, now=now)
+    stream.apply(
+        stream.identify(userId="ann", traits={"country": "DE"}),
+        stream.track(userId="ann"),
+        stream.event("group", userId="ann", groupId="acme"),
+    )
+    world.backfill(now=now)
+    holder = User.objects.create_user("holder of every role")
+    holder.groups.set(Group.objects.all())
+    return House(holder, (world.author, world.approver))
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came back, and what was wrong with it: each kind of fault once, with the first request that showed it."""
+
+    examples: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    faults: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    undocumented: int = 0
+
+    @property
+    def server_errors(self) -> int:
+        return sum(number for status, number in self.statuses.items() if status >= 500)
+
+    def note(self, case: Case, answer: Any) -> None:
+        self.examples += 1
+        self.statuses[answer.status_code] += 1
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except (Failure, FailureGroup) as failure:
+            told = failure.exceptions if isinstance(failure, FailureGroup) else [failure]
+            for each in told:
+                self.undocumented += isinstance(each, UndefinedStatusCode)
+                kind = (case.operation.label, type(each).__name__, answer.status_code)
+                self.faults.setdefault(kind, f"{each}\n{_request(case)}\n{_body(answer)}")
+
+
+def _request(case: Case) -> str:
+    told = {name: getattr(case, name) for name in ("path_parameters", "query", "headers", "body")}
+    return "\n".join(f"    {name}: {str(value)[:600]!r}" for name, value in told.items() if value)
+
+
+def _body(answer: Any) -> str:
+    return str(getattr(answer, "text", ""))[:300]
+
+
+def attack(operation: Any, mode: GenerationMode, *, house: House, send: Send, tally: Tally, examples: int) -> None:
+    """Send examples of one operation; faults are tallied and never raised, so that all of them are seen."""
+    callers = house.callers(operation)
+    there = THERE | {"key": next((key for part, key in KEYS.items() if part in operation.path), "")}
+    paths = ("", *ALIASES.get(operation.path, ()))
+
+    @settings(max_examples=examples)
+    @given(
+        case=operation.as_strategy(generation_mode=mode),
+        is_there=st.booleans(),
+        caller=st.sampled_from(callers),
+        alias=st.sampled_from(paths),
+    )
+    def one(case: Case, is_there: bool, caller: Caller, alias: str) -> None:
+        if is_there:
+            _name_what_is_there(case, there)
+        answer = send(case, alias, caller)
+        if answer is not None:
+            tally.note(case, answer)
+
+    one()
+
+
+def _name_what_is_there(case: Case, there: Mapping[str, object]) -> None:
+    case.path_parameters.update({name: there[name] for name in case.path_parameters if name in there})
+    body = case.body if isinstance(case.body, dict) else {}
+    if isinstance(body.get("context"), dict) and "targetingKey" in body["context"]:
+        body["context"]["targetingKey"] = "ann"
