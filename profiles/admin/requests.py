@@ -38,7 +38,6 @@ class InboxRowAdmin(LargeTableAdmin):
         "shown_state",
     )
     list_filter = ("state", SourceFilter)
-    sortable_by = ()
     fields = (
         ("received", "source"), ("route", "size"), ("assurance", "gpc"), ("event_count", "shown_state"),
         ("stored", "duplicates"), ("conflicts", "rejected_events"), ("attempts", "done"), "error", "what_to_do",
@@ -55,7 +54,7 @@ class InboxRowAdmin(LargeTableAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[InboxRow]:
         names = Source.objects.filter(pk=OuterRef("source_id")).values("name")[:1]
         rows: QuerySet[InboxRow] = super().get_queryset(request)
-        return rows.defer("body").annotate(source_name=Subquery(names)).order_by("-id")
+        return rows.defer("body").annotate(source_name=Subquery(names))
 
     @display(description="received (UTC)")
     def received(self, row: InboxRow) -> str | SafeString:
