@@ -237,7 +237,8 @@ SPECTACULAR_SETTINGS = {
             "writeKey": {"type": "http", "scheme": "basic", "description": "A write key as user name, no password."}
         }
     },
-    "ENUM_NAME_OVERRIDES": {"ConsentStateEnum": "consent.section.STATES", "JobStateEnum": "cdp.models.job.JobState"},
+    "ENUM_NAME_OVERRIDES": {"ConsentStateEnum": "consent.section.STATES", "JobStateEnum": "cdp.models.job.JobState",
+        "ImportKindEnum": "profiles.api.imports.KINDS"},
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -1,6 +1,8 @@
 """The admin's pages about people and about what comes in. The pages only show and forward; every button is one call."""
 
 from profiles.admin.catalogue import EventDefinitionAdmin, PropertyDefinitionAdmin, TraitDefinitionAdmin
+from profiles.admin.exports import DataExportAdmin
+from profiles.admin.imports import ImportJobAdmin
 from profiles.admin.parked_people import ParkedTouchAdmin
 from profiles.admin.people import MergeAdmin, ProfileAdmin
 from profiles.admin.rejected import RejectedEventAdmin
@@ -8,7 +10,9 @@ from profiles.admin.requests import InboxRowAdmin
 from profiles.admin.sources import SourceAdmin
 
 __all__ = [
+    "DataExportAdmin",
     "EventDefinitionAdmin",
+    "ImportJobAdmin",
     "InboxRowAdmin",
     "MergeAdmin",
     "ParkedTouchAdmin",
