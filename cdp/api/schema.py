@@ -37,7 +37,8 @@ class AnyValue(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call
     target_class = "rest_framework.serializers.JSONField"
 
     def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
-        return {"type": ["object", "array", "string", "number", "boolean"]}
+        # `items` says nothing new; without it generators of typed clients drop the field and what holds it.
+        return {"type": ["object", "array", "string", "number", "boolean"], "items": {}}
 
 
 class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -164,6 +164,15 @@ class WithheldSerializer(serializers.Serializer):
     reason = serializers.CharField()
 
 
+class InSegmentSerializer(serializers.Serializer):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
+    epoch = serializers.IntegerField()
+    entered_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When time alone will next change the answer.")
+
+
 class ProfileSerializer(serializers.Serializer):
     id = serializers.CharField()
     merged_into = serializers.CharField(allow_null=True, help_text="Set when an id was asked for that was merged away.")
@@ -173,7 +182,7 @@ class ProfileSerializer(serializers.Serializer):
         help_text="Values by name; with verbose=true an object each: value, source, observed_at, applied_at, method,"
         " confidence.",
     )
-    segments = serializers.ListField(child=serializers.DictField(), required=False)
+    segments = InSegmentSerializer(many=True, required=False)
     consent = serializers.DictField(required=False)
     first_seen_at = serializers.DateTimeField(required=False, allow_null=True)
     last_seen_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -1,4 +1,4 @@
-"""Every operation of the OpenAPI document against the running product, under every address that clients know.
+"""Every operation of the OpenAPI document, those of the dialects among them, against the running product.
 
     python -m tests.generative.rest --examples 20000 [--seconds 1800] [--only /ofrep]
 
@@ -70,8 +70,8 @@ def _run(base_url: str, asked: argparse.Namespace) -> int:
     operations = [each for each in operations if each.path.startswith(asked.only)]
     until = time.monotonic() + asked.seconds
 
-    def send(case: Any, alias: str, caller: Any) -> Any:
-        return _send(session, base_url, case, alias, caller)
+    def send(case: Any, caller: Any) -> Any:
+        return _send(session, base_url, case, caller)
 
     while tally.examples < asked.examples and time.monotonic() < until:
         # Some operations have few examples, so what they leave goes to the others in another round.
@@ -80,14 +80,14 @@ def _run(base_url: str, asked: argparse.Namespace) -> int:
             for mode in GenerationMode:
                 if time.monotonic() < until and tally.examples < asked.examples:
                     attack(operation, mode, house=house, send=send, tally=tally, examples=share)
-        print(f"{tally.examples} examples of {len(operations)} operations", file=sys.stderr, flush=True)
+            print(
+                f"{tally.examples} examples, {len(tally.faults)} faults: {operation.label}", file=sys.stderr, flush=True
+            )
     return _tell(tally, len(operations))
 
 
-def _send(session: requests.Session, base_url: str, case: Any, alias: str, caller: Any) -> Any:
+def _send(session: requests.Session, base_url: str, case: Any, caller: Any) -> Any:
     asked = case.as_transport_kwargs(base_url=base_url, headers=dict(caller))
-    if alias:
-        asked["url"] = f"{base_url}{alias}"
     try:
         return session.request(timeout=60, allow_redirects=False, **asked)
     except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError):

@@ -54,9 +54,14 @@ def leaves() -> st.SearchStrategy[dict[str, Any]]:
 def people() -> st.SearchStrategy[Person]:
     return st.builds(
         Person,
-        traits=_optional({
-            "t": _mostly(_TEXTS), "n": _mostly(_NUMBERS), "b": _mostly([True, False]), "d": _dates_or_junk(),
-        }),
+        traits=_optional(
+            {
+                "t": _mostly(_TEXTS),
+                "n": _mostly(_NUMBERS),
+                "b": _mostly([True, False]),
+                "d": _dates_or_junk(),
+            }
+        ),
         events=st.lists(_events(), max_size=8).map(_numbered),
         consents=st.one_of(st.just({}), _consents().map(lambda consent: {"p": consent})),
     )
@@ -103,7 +108,10 @@ def _event_leaves() -> st.SearchStrategy[dict[str, Any]]:
     where = st.one_of(st.just({}), _combined(_property_leaves(), 1).map(lambda condition: {"where": condition}))
     return st.builds(
         lambda event, *parts: {"event": event} | parts[0] | parts[1] | parts[2],
-        st.sampled_from(["A", "A", "B"]), measure, window, where,
+        st.sampled_from(["A", "A", "B"]),
+        measure,
+        window,
+        where,
     )
 
 
@@ -152,9 +160,14 @@ def _dates_or_junk() -> st.SearchStrategy[Any]:
 
 
 def _events() -> st.SearchStrategy[tuple[Any, ...]]:
-    properties = _optional({
-        "amount": _mostly(_NUMBERS), "kind": _mostly(_TEXTS), "flag": _mostly([True, False]), "on": _dates_or_junk(),
-    })
+    properties = _optional(
+        {
+            "amount": _mostly(_NUMBERS),
+            "kind": _mostly(_TEXTS),
+            "flag": _mostly([True, False]),
+            "on": _dates_or_junk(),
+        }
+    )
     return st.tuples(st.sampled_from(["A", "A", "B"]), moments(), properties)
 
 

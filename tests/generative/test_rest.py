@@ -48,7 +48,7 @@ def test_every_operation_answers_as_documented_and_never_with_a_server_error(
     assert not tally.faults, "\n\n".join(f"{kind}: {told}" for kind, told in tally.faults.items())
 
 
-def in_process(case: Case, alias: str, caller: Caller) -> Any:
+def in_process(case: Case, caller: Caller) -> Any:
     return case.call(headers=dict(caller))
 
 
