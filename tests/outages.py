@@ -64,7 +64,8 @@ class Product:
             if not self.totals()["pending"] and not self.query("SELECT count(*) FROM touched")[0][0]:
                 return
             time.sleep(0.2)
-        raise AssertionError(f"not applied within {seconds} s: {self.totals()}")
+        log = (self.folder / "log" / "worker.log").read_text(errors="replace")[-2000:]
+        raise AssertionError(f"not applied within {seconds} s: {self.totals()}; the worker's last words:\n{log}")
 
     def postmaster(self) -> int:
         folder = (self.folder / "postgres.socket").resolve().parent

@@ -53,11 +53,12 @@ class Product:
 def product(wish: Wish) -> Iterator[Product]:
     """Run servers, migrations, web, worker and beat for the length of the block.
 
-    Ctrl-C and SIGTERM end the block with KeyboardInterrupt. Raises one of FAILURES.
+    Ctrl-C and SIGTERM end the block with KeyboardInterrupt; SIGHUP replaces web, worker and beat while it goes on.
+    Raises one of FAILURES.
     """
     tree = Tree(DataFolder(wish.data), say=to_stderr)
     tree.folder.hold()
-    with signals_as_interrupt():
+    with signals_as_interrupt(hang_up=tree.replace_soon):
         try:
             port = choose_port(wish.host, wish.port)
             strays = tree.folder.end_strays()

@@ -61,13 +61,21 @@ class Child:
             ending = _ending(self.process.returncode)
             return f"{self.program.name} ended with {ending}; starting it again in {pause:g} s"
         if now >= self._again:
-            self.start()
+            try:
+                self.start()
+            except OSError as failure:  # no room for its log, no process to be had: it may pass
+                self._again = now + _LONGEST_PAUSE
+                return f"{self.program.name} cannot be started: {failure.strerror}"
             return f"{self.program.name} runs again as process {self.pid}"
         return None
 
     def ask_to_stop(self) -> None:
         if self.pid is not None and self.process is not None:
             self.process.send_signal(signal.SIGTERM)
+
+    def ask_to_replace_itself(self) -> None:
+        if self.pid is not None and self.process is not None:
+            self.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> bool:
         """Stop the child and its group; return False when it had to be killed."""

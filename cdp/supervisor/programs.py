@@ -6,22 +6,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command, and how many seconds it may take to stop after SIGTERM."""
+    """A command, how many seconds it may take to stop after SIGTERM, and whether SIGHUP makes it replace its processes.
+
+    One that does not is replaced by the supervisor, which starts a second one and then stops the first.
+    """
 
     name: str
     command: tuple[str, ...]
     grace: float
+    replaces_itself: bool = False
 
 
 def web(*, host: str, port: int) -> Program:
-    """Two processes that run one request at a time each, and await the bodies of a thousand more (`cdp.rsgi`)."""
+    """Two processes that run one request at a time each, and await the bodies of a thousand more (`cdp.rsgi`).
+
+    On SIGHUP each is replaced in turn. The interval is how long the new one has for its start before the old one goes.
+    """
     command = (
         *(sys.executable, "-m", "granian", "--interface", "rsgi", "--loop", "asyncio", "--host", host),
         *("--port", str(port), "--workers", "2", "--backpressure", "1024", "--no-ws", "--respawn-failed-workers"),
-        *("--respawn-interval", "0.5", "--workers-kill-timeout", "5", "--log-level", "warning"),
+        *("--respawn-interval", "5", "--workers-kill-timeout", "5", "--log-level", "warning"),
         "cdp.rsgi:application",
     )
-    return Program("web", command, grace=10)
+    return Program("web", command, grace=10, replaces_itself=True)
 
 
 def worker() -> Program:

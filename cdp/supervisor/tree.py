@@ -1,4 +1,4 @@
-"""The tree of processes: start in order, wait until ready, look after, stop in the opposite order."""
+"""The tree of processes: start in order, wait until ready, look after, replace, stop in the opposite order."""
 
 import os
 import signal
@@ -20,6 +20,7 @@ from cdp.supervisor.programs import Program
 
 _READY_SECONDS = 90
 _HOPELESS_FALLS = 3
+_REVIVE_SECONDS = 2
 
 
 class StartFailed(RuntimeError):
@@ -34,6 +35,8 @@ class Tree:
     say: Callable[[str], None]
     servers: list[Postgres | Valkey] = field(default_factory=list)
     children: dict[str, Child] = field(default_factory=dict)
+    _replacing: bool = False
+    _revive_at: dict[int, float] = field(default_factory=dict)
 
     def start(self, program: Program, *, environment: Mapping[str, str]) -> Child:
         child = Child(program, environment, self.folder.logs / f"{program.name}.log")
@@ -71,8 +74,15 @@ class Tree:
                 time.sleep(0.1)
         raise StartFailed(f"{url} did not become ready within {_READY_SECONDS} s; see {self.folder.logs}.")
 
+    def replace_soon(self) -> None:
+        """Have every child replaced the next time they are looked after; a signal's handler may call this."""
+        self._replacing = True
+
     def look_after(self) -> None:
-        """Start again what fell."""
+        """Start again what fell, and replace the children where that was asked for."""
+        if self._replacing:
+            self._replacing = False
+            self._replace()
         for server in self.servers:
             if not server.alive():
                 self._revive(server)
@@ -82,19 +92,37 @@ class Tree:
                 self.say(said)
                 self._note()
 
-    def _revive(self, server: Postgres | Valkey) -> None:
-        """Start a server again; raises EmbeddedServerFailed after some tries.
+    def _replace(self) -> None:
+        """Replace every child by one of the code and environment there is now, each only once its successor runs."""
+        for name, child in list(self.children.items()):
+            if child.pid is None:
+                continue
+            if child.program.replaces_itself:
+                self.say(f"{name} replaces its processes one by one")
+                child.ask_to_replace_itself()
+                continue
+            successor = Child(child.program, child.environment, child.log)
+            successor.start()
+            self.children[name] = successor
+            self._note()
+            if not child.stop():
+                self.say(f"{name} did not stop in {child.program.grace:g} s and was killed: its work is done again")
+            self.say(f"{name} runs as process {successor.pid}")
 
-        The kernel lets go of what a killed server held only when the last of its processes has gone.
+    def _revive(self, server: Postgres | Valkey) -> None:
+        """Start a server again, or leave it for the next look when it does not start.
+
+        The kernel lets go of what a killed server held only when the last of its processes has gone; and a full disk
+        stops a server until somebody makes room. Meanwhile the web processes answer, and say when to come again.
         """
-        for last in (False, False, False, False, True):
-            self.say(f"{type(server).__name__} ended; starting it again")
-            try:
-                return server.start()
-            except EmbeddedServerFailed:
-                if last:
-                    raise
-                time.sleep(1)
+        if time.monotonic() < self._revive_at.get(id(server), 0.0):
+            return
+        self.say(f"{type(server).__name__} ended; starting it again")
+        try:
+            server.start()
+        except (EmbeddedServerFailed, OSError) as failure:
+            self._revive_at[id(server)] = time.monotonic() + _REVIVE_SECONDS
+            self.say(f"{type(server).__name__} does not start, trying on: {str(failure).splitlines()[-1]}")
 
     def _give_up_on_the_hopeless(self) -> None:
         for child in self.children.values():
@@ -114,14 +142,21 @@ class Tree:
             self.folder.release()
 
     def _note(self) -> None:
-        self.folder.write_down({name: child.pid for name, child in self.children.items() if child.pid is not None})
+        try:
+            self.folder.write_down({name: child.pid for name, child in self.children.items() if child.pid is not None})
+        except OSError as failure:  # a full disk; the list is for whoever comes after a kill -9, and nobody else
+            self.say(f"The list of processes could not be written: {failure.strerror}")
 
 
 @contextmanager
-def signals_as_interrupt() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP end the block as Ctrl-C does."""
+def signals_as_interrupt(*, hang_up: Callable[[], None]) -> Iterator[None]:
+    """Make SIGTERM end the block as Ctrl-C does, and SIGHUP call `hang_up`, unless our terminal has gone away."""
+    had_terminal = os.isatty(0)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP and had_terminal == os.isatty(0):
+            hang_up()
+            return
         raise KeyboardInterrupt
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
