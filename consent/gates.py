@@ -1,12 +1,10 @@
 """Where consent is asked: when an event is collected, when a profile is read, when two people turn out to be one."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from consent import catalogue, collection, projection, section
 from consent.decisions import Decision, Outcome, decide, stand
-from consent.models import ConsentState
 from consent.terms import Terms
 from profiles.api.reads import Read, Withheld
 from profiles.identity.resolve import Merge
@@ -32,11 +30,11 @@ def collection_gate(claim: Claim) -> dict[int, Verdict]:
 def _judge(
     events: Iterable[ResolvedEvent], wanted: Mapping[str, str], purposes: Mapping[str, Terms]
 ) -> dict[int, Verdict]:
-    acts = projection.acts_of({event.profile_id for event in events}, {wanted[event.name] for event in events})
+    acts = projection.acts_behind({event.origin_id for event in events}, {wanted[event.name] for event in events})
     verdicts = {}
     for event in events:
         purpose = wanted[event.name]
-        known = acts.get(event.profile_id, {}).get(purpose, ())
+        known = acts.get(event.origin_id, {}).get(purpose, ())
         decision = decide(
             purpose=purpose, terms=purposes.get(purpose), standing=stand(known, at=event.ts), now=event.ts
         )
@@ -100,31 +98,26 @@ def _guarded(read: Read, rules: catalogue.ReadRules) -> Iterator[tuple[str, str]
                 yield field, purpose
 
 
+_ANEW = frozenset({Cause.MERGE.value, Cause.UNMERGE.value, Cause.CONSENT.value})
+
+
 def lane_step(batch: LaneBatch) -> Mapping[int, datetime]:
     """Compute people who were merged again, write cards whose grants ran out, and say whose runs out next.
 
     A merge computes its own two people. But an entry that was being written while the merge committed lands under the
     old person; its touch brings it here, after both.
     """
-    stale = {
-        person for person, touch in batch.people.items() if Cause.MERGE in touch.causes or Cause.CONSENT in touch.causes
-    }
+    stale = {person for person, touch in batch.people.items() if not _ANEW.isdisjoint(touch.causes)}
     # Both at once: locks taken in two goes would not be in one order.
     stale |= projection.with_ended_cards(batch.people, now=batch.now)
     if stale:
         projection.settle(profile_ids=stale, now=batch.now)
-    return _expiries(batch)
-
-
-def _expiries(batch: LaneBatch) -> dict[int, datetime]:
-    ends: dict[int, list[datetime]] = defaultdict(list)
-    rows = ConsentState.objects.filter(profile_id__in=list(batch.people)).running_out()
-    for person, until, assured_until in rows.values_list("profile_id", "until", "assured_until"):
-        ends[person] += [moment for moment in (until, assured_until) if moment is not None]
-    coming = {person: [moment for moment in moments if moment > batch.now] for person, moments in ends.items()}
-    return {person: min(moments) for person, moments in coming.items() if moments}
+    return projection.expiries_of(batch.people, now=batch.now)
 
 
 def merge_step(merge: Merge) -> None:
-    """Compute where the winner stands from the entries of everybody who is now them; the loser stands nowhere."""
+    """Compute where both stand from the entries of everybody who is now them.
+
+    After a merge the loser stands nowhere; after an undone one their own entries count for them again.
+    """
     projection.settle(profile_ids=[merge.winner_id, merge.loser_id], now=merge.now)

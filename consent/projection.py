@@ -18,7 +18,7 @@ from consent.decisions import NOWHERE, Act, Assurance, Operation, Standing, stan
 from profiles import card, lanes
 from profiles.identity import resolve
 from profiles.identity.regrouping import LANES
-from profiles.models import Card, Cause
+from profiles.models import Cause
 
 SECTION = "consent"
 
@@ -57,10 +57,23 @@ def root_of(origin_id: int) -> int:
 
 def acts_of(profile_ids: Iterable[int], purposes: Iterable[str] | None = None) -> dict[int, dict[str, list[Act]]]:
     """Return every act of the people, by person and purpose: all entries of all their origins."""
+    return _acts(_ACTS, profile_ids, purposes)
+
+
+def acts_behind(origin_ids: Iterable[int], purposes: Iterable[str]) -> dict[int, dict[str, list[Act]]]:
+    """Return the same by origin, of whoever the origin belongs to as of this very statement.
+
+    For a claim, which locks nobody: asked by person it would find nothing about one who was merged a moment ago, and
+    take a refusal for silence.
+    """
+    return _acts(_ACTS_BEHIND, origin_ids, purposes)
+
+
+def _acts(statement: str, ids: Iterable[int], purposes: Iterable[str] | None) -> dict[int, dict[str, list[Act]]]:
     wanted = None if purposes is None else sorted(purposes)
     found: dict[int, dict[str, list[Act]]] = defaultdict(lambda: defaultdict(list))
     with connection.cursor() as cursor:
-        cursor.execute(_ACTS, {"people": sorted(profile_ids), "purposes": wanted})
+        cursor.execute(statement, {"ids": array(set(ids)), "purposes": wanted})
         for root, purpose, entry, digest, operation, occurred_at, assurance, until, supersedes in cursor:
             act = Act(
                 purpose=purpose,
@@ -108,12 +121,27 @@ def write_cards(profile_ids: Iterable[int], *, now: datetime) -> None:
     )
 
 
+def expiries_of(profile_ids: Iterable[int], *, now: datetime) -> dict[int, datetime]:
+    """Return when time alone changes where people stand, for those whom it will."""
+    with connection.cursor() as cursor:
+        cursor.execute(_EXPIRIES, [array(profile_ids), now])
+        return dict(cursor.fetchall())
+
+
 def with_ended_cards(profile_ids: Iterable[int], *, now: datetime) -> set[int]:
     """Return whose card was written for a time that has passed; one that ran out long ago is written down already."""
-    ended = Card.objects.filter(profile_id__in=list(profile_ids), section=SECTION, until__lte=now)
-    return set(ended.values_list("profile_id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_ENDED, [array(profile_ids), SECTION, now])
+        return {person for (person,) in cursor.fetchall()}
 
 
+_EXPIRIES = """
+SELECT profile_id, min(ending.at)
+  FROM consent_state CROSS JOIN LATERAL (VALUES (until), (assured_until)) AS ending (at)
+ WHERE profile_id = ANY(%s::bigint[]) AND (until IS NOT NULL OR assured_until IS NOT NULL) AND ending.at > %s
+ GROUP BY 1
+"""
+_ENDED = "SELECT profile_id FROM card WHERE profile_id = ANY(%s::bigint[]) AND section = %s AND until <= %s"
 _WITH_CONSENT = """
 SELECT o.root_id FROM origin o JOIN consent_subject_key k ON k.origin_id = o.id WHERE o.root_id = ANY (%(people)s)
  UNION
@@ -174,7 +202,13 @@ _ACTS = """
 SELECT o.root_id, p.purpose, e.seq, e.hash, e.operation, e.occurred_at, e.assurance, p.until, e.supersedes
   FROM origin o JOIN consent_entry e ON e.origin_id = o.id
  CROSS JOIN LATERAL unnest(e.purposes, e.untils) AS p (purpose, until)
- WHERE o.root_id = ANY (%(people)s) AND (%(purposes)s::text[] IS NULL OR p.purpose = ANY (%(purposes)s))
+ WHERE o.root_id = ANY (%(ids)s::bigint[]) AND (%(purposes)s::text[] IS NULL OR p.purpose = ANY (%(purposes)s))
+"""
+_ACTS_BEHIND = """
+SELECT asked.id, p.purpose, e.seq, e.hash, e.operation, e.occurred_at, e.assurance, p.until, e.supersedes
+  FROM origin asked JOIN origin o USING (root_id) JOIN consent_entry e ON e.origin_id = o.id
+ CROSS JOIN LATERAL unnest(e.purposes, e.untils) AS p (purpose, until)
+ WHERE asked.id = ANY (%(ids)s::bigint[]) AND p.purpose = ANY (%(purposes)s)
 """
 
 _COLUMNS = (

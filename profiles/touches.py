@@ -5,6 +5,11 @@ they are evaluated once. People with long histories take long to evaluate. They 
 of their own, of which one process at a time takes one: whoever waits in the ordinary turns never waits behind them, and
 a process is always left for the others. Somebody heavy rests a moment between two evaluations, however often they are
 touched; a read is right all the same, since what a reader cannot wait for is evaluated by `lanes.refresh`.
+
+Taking a touch also counts what its claim stored, per origin, so that a person's figures stay exact when an origin
+changes hands. A claim locks nobody: two claims with events of the same people run side by side, and a merge waits for
+neither. So an origin may have changed hands between a claim's look and its commit. Whoever takes the touch sees whose
+the origin is by then, and passes the touch on to them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,20 +33,45 @@ _ONE_HEAVY_TURN = 0x5E67_0003
 #: A touch as it is taken from the queue: profile id, keys, cause.
 Taken = tuple[int, Sequence[str], str]
 
+# People before origins, and each in the order of ids, as a merge locks them.
+_COUNTED = """
+told AS MATERIALIZED (
+    SELECT origin_id, sum(events) AS events, min(first_at) AS first, max(last_at) AS last
+      FROM taken WHERE origin_id IS NOT NULL GROUP BY 1),
+locked AS MATERIALIZED (
+    SELECT FROM profile WHERE id = ANY(ARRAY(SELECT profile_id FROM taken WHERE origin_id IS NOT NULL))
+     ORDER BY id FOR NO KEY UPDATE),
+held AS MATERIALIZED (
+    SELECT id FROM origin WHERE (SELECT count(*) >= 0 FROM locked) AND id = ANY(ARRAY(SELECT origin_id FROM told))
+     ORDER BY id FOR NO KEY UPDATE),
+counted AS (
+    UPDATE origin SET event_count = event_count + told.events, first_seen_at = least(first_seen_at, told.first),
+           last_seen_at = greatest(last_seen_at, told.last)
+      FROM held JOIN told ON told.origin_id = held.id WHERE origin.id = held.id
+    RETURNING origin.id, root_id),
+passed_on AS (
+    INSERT INTO touched (lane, profile_id, keys, cause)
+    SELECT DISTINCT root_id %% 1024, root_id, ARRAY['*'], cause FROM taken JOIN counted ON counted.id = origin_id
+     WHERE root_id <> profile_id)
+SELECT profile_id, to_json(keys)::text, cause FROM taken
+"""
+_COUNTS = "origin_id, events, first_at, last_at"
 # In any order: while more lanes wait than one run takes, a fixed order would leave the last of them waiting for ever.
 _TAKE_LANES = """
 SELECT id FROM lane WHERE EXISTS (SELECT FROM touched WHERE touched.lane = lane.id)
  ORDER BY random() LIMIT %s FOR UPDATE SKIP LOCKED
 """
 # What an application waits for goes before what a publication or a new threshold touches in bulk.
-_TAKE = """
+_TAKE = f"""
 WITH people AS MATERIALIZED (
     SELECT profile_id FROM touched
      WHERE lane = ANY(%(lanes)s::smallint[]) AND profile_id NOT IN (SELECT profile_id FROM heavy_person)
-     GROUP BY profile_id ORDER BY bool_and(cause IN ('backfill', 'version', 'threshold')), min(id) LIMIT %(people)s)
-DELETE FROM touched USING people
- WHERE touched.lane = ANY(%(lanes)s::smallint[]) AND touched.profile_id = people.profile_id
-RETURNING touched.profile_id, to_json(keys)::text, cause
+     GROUP BY profile_id ORDER BY bool_and(cause IN ('backfill', 'version', 'threshold')), min(id) LIMIT %(people)s),
+taken AS (
+    DELETE FROM touched USING people
+     WHERE touched.lane = ANY(%(lanes)s::smallint[]) AND touched.profile_id = people.profile_id
+    RETURNING touched.profile_id, keys, cause, {_COUNTS}),
+{_COUNTED}
 """
 _CHOOSE_HEAVY = """
 SELECT profile_id FROM (
@@ -54,12 +84,14 @@ SELECT profile_id FROM (
          GROUP BY 1) AS waiting) AS queued
  WHERE before < %s
 """
-_TAKE_OF = """
-DELETE FROM touched WHERE id IN (
-    SELECT touched.id FROM unnest(%s::bigint[]) AS wanted (id)
-      JOIN touched ON touched.lane = wanted.id %% 1024 AND touched.profile_id = wanted.id
-     ORDER BY touched.id FOR UPDATE OF touched SKIP LOCKED)
-RETURNING profile_id, to_json(keys)::text, cause
+_TAKE_OF = f"""
+WITH taken AS (
+    DELETE FROM touched WHERE id IN (
+        SELECT touched.id FROM unnest(%s::bigint[]) AS wanted (id)
+          JOIN touched ON touched.lane = wanted.id %% 1024 AND touched.profile_id = wanted.id
+         ORDER BY touched.id FOR UPDATE OF touched SKIP LOCKED)
+    RETURNING profile_id, keys, cause, {_COUNTS}),
+{_COUNTED}
 """
 
 

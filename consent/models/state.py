@@ -6,12 +6,6 @@ from django.db.models import Q
 from consent.models.entry import EntryOperation
 
 
-class ConsentStateQuerySet(models.QuerySet["ConsentState"]):
-    def running_out(self) -> "ConsentStateQuerySet":
-        """States that time alone changes."""
-        return self.filter(Q(until__isnull=False) | Q(assured_until__isnull=False))
-
-
 class ConsentState(models.Model):
     """Where a person stands on a purpose: the deciding entry, computed from all of theirs and never edited.
 
@@ -33,8 +27,6 @@ class ConsentState(models.Model):
     assured_since = models.DateTimeField(null=True)
     assured_until = models.DateTimeField(null=True)
     assured_entry_id = models.BigIntegerField(null=True)
-
-    objects = ConsentStateQuerySet.as_manager()
 
     class Meta:
         db_table = "consent_state"

@@ -143,7 +143,7 @@ def _resolve(work: Work) -> dict[Name, int]:
                 together[one, two] = First(ts, event_id, reason)
             names.setdefault(one, First(ts, event_id))
     origin_of = resolve.find(names.keys() | silent if silent else names)
-    fresh = _fresh_pairs(together, origin_of)
+    fresh = resolve.fresh_pairs(together, origin_of)
     unknown = names.keys() - origin_of.keys()
     if fresh or unknown:
         wanted = unknown.union(*fresh)
@@ -151,15 +151,6 @@ def _resolve(work: Work) -> dict[Name, int]:
             names={name: names[name] for name in wanted}, together={pair: together[pair] for pair in fresh}
         )
     return origin_of
-
-
-def _fresh_pairs(together: Mapping[tuple[Name, Name], First], origin_of: Mapping[Name, int]) -> set[tuple[Name, Name]]:
-    by_origin = {
-        (origin_of[one], origin_of[two]): (one, two) for one, two in together if one in origin_of and two in origin_of
-    }
-    unknown = resolve.unknown_pairs({pair: together[names] for pair, names in by_origin.items()})
-    known = {by_origin[pair] for pair in by_origin.keys() - unknown}
-    return together.keys() - known
 
 
 # -- the transaction --------------------------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
-"""The rows of a claim as COPY takes them: events, trait values, counts per origin, and whom it all touched."""
+"""The rows of a claim as COPY takes them: events, trait values, and whom it all touched, with counts per origin."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
+from msgspec import Struct
 from msgspec.json import Encoder
 
-from cdp.copying import array, copy_text, field
+from cdp.copying import array, copy_text, field, text, times
 from profiles.identity import resolve
 from profiles.identity.resolve import First, bucket_of
 from profiles.ingest.drafts import Draft, Work
@@ -15,6 +16,7 @@ from profiles.ingest.incoming import Kind
 from profiles.models import Cause, Source, TraitMethod
 
 _NULL = "\\N"
+_EVENT = Cause.EVENT.value
 _json = Encoder().encode
 
 _EVENT_COLUMNS = (
@@ -24,24 +26,21 @@ _EVENT_COLUMNS = (
 _TRAIT_COLUMNS = (
     "origin_id", "name", "value", "method", "source_id", "source_priority", "observed_at", "event_id", "applied_at",
 )  # fmt: skip
-_LOCK_ORIGINS = """
-SELECT id, root_id, first_seen_at FROM origin WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE
+# Two statements in one round trip: whoever takes an origin away for good holds the same lock exclusively, and the
+# second statement sees what they did.
+_ROOTS = """
+SELECT pg_advisory_xact_lock_shared(hashtext('cdp origins stay'));
+SELECT id, root_id, first_seen_at FROM origin WHERE id = ANY(%s::bigint[])
 """
-_COUNT_ORIGINS = """
-UPDATE origin SET event_count = event_count + seen.count, first_seen_at = least(first_seen_at, seen.first),
-       last_seen_at = greatest(last_seen_at, seen.last)
-  FROM unnest(%s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[]) AS seen (id, count, first, last)
- WHERE origin.id = seen.id
-"""
+_TOUCHED_COLUMNS = ("lane", "profile_id", "keys", "cause", "origin_id", "events", "first_at", "last_at")
 
 
-def lock_origins(cursor: Any, origins: Iterable[int]) -> dict[int, tuple[int, datetime | None]]:
-    """Return the profile each origin belongs to and its earliest event, and keep it so until this claim commits.
+def roots_of(cursor: Any, origins: Iterable[int]) -> dict[int, tuple[int, datetime | None]]:
+    """Return the profile each origin belongs to, and its earliest event as far as it has been counted.
 
-    A merge or a move waits for that, so whoever is touched here is whose the events are. In the order of ids and before
-    the gates lock anything of theirs, as learning does it: the two never wait for each other in a circle.
+    Nobody is locked: by the time this claim commits an origin may have changed hands. See `profiles.touches`.
     """
-    cursor.execute(_LOCK_ORIGINS, [array(origins)])
+    cursor.execute(_ROOTS, [array(origins)])
     return {origin: (root, first) for origin, root, first in cursor.fetchall()}
 
 
@@ -60,18 +59,19 @@ def date_identifiers(cursor: Any, drafts: Sequence[Draft], origins: Mapping[int,
 
 def copy_events(cursor: Any, work: Work, *, now: datetime) -> None:
     applied = now.isoformat()
-    received = [row.received_at.isoformat() for row in work.rows]
+    # What is the same for all events of a request, each time spelled once.
+    shared = [f"\t{row.received_at.isoformat()}\t{applied}\t" for row in work.rows]
     sources = [row.source_id for row in work.rows]
+    sent = times([draft.event.sent_at for draft in work.drafts])
+    named = cache(field)
     lines = []
-    for draft in work.drafts:
+    for draft, sent_at in zip(work.drafts, sent, strict=True):
         event = draft.event
-        original, sent = event.original_at, event.sent_at
         lines.append(
             f"{draft.profile_id % 1024}\t{event.kind:d}\t{event.clock_flag:d}\t{'t' if draft.gap else 'f'}\t"
-            f"{sources[draft.row]}\t{draft.origin_id}\t{draft.event_id}\t{draft.ts}\t{received[draft.row]}"
-            f"\t{applied}\t{original.isoformat() if original else _NULL}\t{sent.isoformat() if sent else _NULL}\t"
-            f"{field(event.name)}\t{field(event.message_id)}\t{_amount(event.properties)}\t"
-            f"{_escaped(draft.properties)}\t{_escaped(_json(event.context).decode())}\n"
+            f"{sources[draft.row]}\t{draft.origin_id}\t{draft.event_id}\t{draft.ts}{shared[draft.row]}"
+            f"{draft.original_at or _NULL}\t{sent_at or _NULL}\t{named(event.name)}\t{text(event.message_id)}\t"
+            f"{_amount(event.properties)}\t{_escaped(draft.properties)}\t{_escaped(_json(event.context).decode())}\n"
         )
     copy_text(cursor, "events", _EVENT_COLUMNS, "".join(lines))
 
@@ -103,35 +103,54 @@ def copy_traits(cursor: Any, work: Work, *, now: datetime) -> None:
     copy_text(cursor, "trait_value", _TRAIT_COLUMNS, "".join(lines))
 
 
+class _Stored(Struct):
+    """What a claim stored under one origin."""
+
+    profile_id: int
+    keys: frozenset[str]
+    first: str
+    last: str
+    events: int = 0
+
+
 def note_touched(cursor: Any, drafts: Sequence[Draft]) -> None:
-    keys: defaultdict[int, set[str]] = defaultdict(set)
+    """Note whom the claim touched, and what it stored under each of their origins, for the lane to count.
+
+    Times are compared as they are spelled: all of them in UTC, by one hand, they sort as text.
+    """
+    stored: dict[int, _Stored] = {}
+    union = cache(frozenset.union)
     for draft in drafts:
-        changed = keys[draft.profile_id]
-        changed.add(f"event:{draft.event.name}")
-        if draft.event.kind is Kind.IDENTIFY:
-            changed.update(f"trait:{name}" for name in draft.event.traits)
-    spelled: dict[frozenset[str], str] = {}
-    lines = []
-    for profile, changed in keys.items():
-        known = frozenset(changed)
-        array = spelled.get(known) or spelled.setdefault(known, field(_array(known)))
-        lines.append(f"{bucket_of(profile)}\t{profile}\t{array}\t{Cause.EVENT.value}\n")
-    copy_text(cursor, "touched", ("lane", "profile_id", "keys", "cause"), "".join(lines))
+        of, ts, keys = stored.get(draft.origin_id), draft.ts, _keys(draft)
+        if of is None:
+            of = stored[draft.origin_id] = _Stored(draft.profile_id, keys, ts, ts)
+        elif keys is not of.keys:
+            of.keys = union(of.keys, keys)
+        of.events += 1
+        if ts < of.first:
+            of.first = ts
+        elif ts > of.last:
+            of.last = ts
+    array_of = cache(lambda keys: field(_array(keys)))
+    copy_text(cursor, "touched", _TOUCHED_COLUMNS, "".join([
+        f"{bucket_of(of.profile_id)}\t{of.profile_id}\t{array_of(of.keys)}\t{_EVENT}\t{origin}\t{of.events}\t"
+        f"{of.first}\t{of.last}\n"
+        for origin, of in stored.items()
+    ]))  # fmt: skip
+
+
+@lru_cache(maxsize=4_096)
+def _event_key(name: str) -> frozenset[str]:
+    return frozenset((f"event:{name}",))
+
+
+def _keys(draft: Draft) -> frozenset[str]:
+    keys = _event_key(draft.event.name)
+    if draft.event.kind is Kind.IDENTIFY:
+        return keys.union([f"trait:{name}" for name in draft.event.traits])
+    return keys
 
 
 def _array(texts: Iterable[str]) -> str:
     quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
     return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
-
-
-def count_origins(cursor: Any, drafts: Sequence[Draft]) -> None:
-    """Count per origin; the rows are this claim's since `lock_origins`."""
-    seen: dict[int, tuple[int, datetime, datetime]] = {}
-    for draft in drafts:
-        ts = draft.event.ts
-        count, first, last = seen.get(draft.origin_id, (0, ts, ts))
-        seen[draft.origin_id] = (count + 1, min(first, ts), max(last, ts))
-    if seen:
-        origins = sorted(seen)
-        columns = zip(*(seen[origin] for origin in origins), strict=True)
-        cursor.execute(_COUNT_ORIGINS, [array(origins), *map(array, columns)])

@@ -14,7 +14,10 @@ class Cause(models.TextChoices):
 
 
 class Touched(models.Model):
-    """A person whose state may have changed, waiting for their lane. Written in the transaction of the change."""
+    """A person whose state may have changed, waiting for their lane. Written in the transaction of the change.
+
+    A claim's touches also carry what it stored under one origin of that person; the lane that takes them counts it.
+    """
 
     id = models.BigAutoField(primary_key=True)
     lane = models.SmallIntegerField()
@@ -22,6 +25,10 @@ class Touched(models.Model):
     keys = ArrayField(models.TextField())
     cause = models.TextField(choices=Cause.choices)
     at = models.DateTimeField()
+    origin_id = models.BigIntegerField(null=True)
+    events = models.IntegerField(null=True)
+    first_at = models.DateTimeField(null=True)
+    last_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "touched"
