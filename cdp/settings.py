@@ -103,7 +103,12 @@ SUBJECT_SECTIONS: list[str] = [
     "profiles.subject_sections.traits",
     "profiles.subject_sections.identifiers",
 ]
-METRICS: list[str] = ["cdp.metrics.collect", "profiles.metrics.collect", "segments.metrics.collect"]
+METRICS: list[str] = [
+    "cdp.metrics.collect",
+    "profiles.metrics.collect",
+    "profiles.plans.metrics.collect",
+    "segments.metrics.collect",
+]
 EXPORT_TABLES: list[str] = [
     "profiles.exports.tables.people",
     "profiles.exports.tables.events",
@@ -169,9 +174,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "segments": {"task": "segments.backfill", "schedule": 1.0, "options": {"expires": 5}},
     "rule costs": {"task": "segments.measure_costs", "schedule": 60.0, "options": {"expires": 60}},
+    "identity rule": {"task": "profiles.roll_out_identity_rule", "schedule": 2.0, "options": {"expires": 10}},
     "imports": {"task": "profiles.run_imports", "schedule": 2.0, "options": {"expires": 10}},
     "exports": {"task": "profiles.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "consent exports": {"task": "consent.run_exports", "schedule": 2.0, "options": {"expires": 10}},
+    "violations": {"task": "profiles.fold_violations", "schedule": 60.0, "options": {"expires": 60}},
     "heartbeat": {"task": "cdp.heartbeat", "schedule": 5.0, "options": {"expires": 10}},
 }
 
@@ -237,8 +244,11 @@ SPECTACULAR_SETTINGS = {
             "writeKey": {"type": "http", "scheme": "basic", "description": "A write key as user name, no password."}
         }
     },
-    "ENUM_NAME_OVERRIDES": {"ConsentStateEnum": "consent.section.STATES", "JobStateEnum": "cdp.models.job.JobState",
-        "ImportKindEnum": "profiles.api.imports.KINDS"},
+    "ENUM_NAME_OVERRIDES": {
+        "ConsentStateEnum": "consent.section.STATES",
+        "JobStateEnum": "cdp.models.job.JobState",
+        "ImportKindEnum": "profiles.api.imports.KINDS",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -287,6 +297,8 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         "Sources and events",
         [
             ("Sources", "profiles.Source", "sensors"),
+            ("Tracking plans", "profiles.TrackingPlan", "rule"),
+            ("Violations", "profiles.ViolationCount", "report"),
             ("Imports", "profiles.ImportJob", "upload_file"),
             ("Exports", "profiles.DataExport", "download"),
             ("Requests", "profiles.InboxRow", "inbox"),
@@ -318,6 +330,7 @@ DASHBOARD_PANELS: list[str] = [
     "segments.dashboard.sizes",
     "cdp.dashboard.waiting",
     "profiles.dashboard.rejections",
+    "profiles.plans.dashboard.violated",
 ]
 UNFOLD = {
     "SITE_TITLE": "Customer data platform",

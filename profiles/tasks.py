@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from profiles import days, lanes
 from profiles.exports import jobs as export_jobs
+from profiles.identity import rollout
 from profiles.imports import uploads
 from profiles.ingest import doorbell, leases, pipeline
+from profiles.plans import violations
 from profiles.turns import Turns
 
 SHARE_SECONDS = 2.0
@@ -77,3 +79,15 @@ def run_exports() -> None:
     """Write the export that somebody waits for, and delete those whose time is over."""
     export_jobs.run_next(now=timezone.now())
     export_jobs.forget_expired(now=timezone.now())
+
+
+@shared_task(name="profiles.fold_violations")
+def fold_violations() -> None:
+    """Fold the counts that claims wrote, and drop those past keeping."""
+    violations.fold(today=timezone.now().date())
+
+
+@shared_task(name="profiles.roll_out_identity_rule")
+def roll_out_identity_rule() -> None:
+    """Bring everybody under the identity rule that went live last."""
+    rollout.run_next(now=timezone.now())

@@ -5,9 +5,11 @@ from profiles.admin.exports import DataExportAdmin
 from profiles.admin.imports import ImportJobAdmin
 from profiles.admin.parked_people import ParkedTouchAdmin
 from profiles.admin.people import MergeAdmin, ProfileAdmin
+from profiles.admin.plans import TrackingPlanAdmin
 from profiles.admin.rejected import RejectedEventAdmin
 from profiles.admin.requests import InboxRowAdmin
 from profiles.admin.sources import SourceAdmin
+from profiles.admin.violations import ViolationCountAdmin
 
 __all__ = [
     "DataExportAdmin",
@@ -20,5 +22,7 @@ __all__ = [
     "PropertyDefinitionAdmin",
     "RejectedEventAdmin",
     "SourceAdmin",
+    "TrackingPlanAdmin",
     "TraitDefinitionAdmin",
+    "ViolationCountAdmin",
 ]

@@ -1,13 +1,14 @@
 import gzip
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -20,7 +21,7 @@ from cdp.roles import Role, has_role
 from cdp.templatetags.cdp_text import exact
 from profiles.admin.source_filter import SourceFilter
 from profiles.ingest import rejections
-from profiles.models import RejectedEvent
+from profiles.models import RejectedEvent, Source
 
 _LONGEST_SHOWN = 40_000
 _DAYS_OFFERED = 7
@@ -83,16 +84,33 @@ class RequestFilter(admin.SimpleListFilter):
         return queryset.filter(inbox_id=self.value()) if str(self.value() or "").isdigit() else queryset
 
 
+class EventFilter(admin.SimpleListFilter):
+    """Only reached by a link from a violation: there is no end to the names."""
+
+    title = "event"
+    parameter_name = "event"
+
+    def has_output(self) -> bool:
+        return False
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("", "")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
+        return queryset.filter(event=self.value()) if self.value() else queryset
+
+
 @admin.register(RejectedEvent)
 class RejectedEventAdmin(LargeTableAdmin):
     """Events that were sent and not stored, whole, with the reason, ready to be sent through again."""
 
-    list_display = ("shown_code", "reason", "source", "received", "message_id", "replayed")
+    list_display = ("shown_code", "reason", "event", "source", "received", "message_id", "replayed")
     list_display_links = ("shown_code", "reason")
-    list_filter = (CodeFilter, SourceFilter, DayFilter, ReplayedFilter, RequestFilter)
+    list_filter = (CodeFilter, SourceFilter, DayFilter, ReplayedFilter, RequestFilter, EventFilter)
+    list_before_template = "profiles/rejected/replay_all.html"
     newest_by = "received_at"
     fields = (
-        "reason", ("shown_code", "field"), ("source", "received"), ("message_id", "position"),
+        "reason", ("shown_code", "field"), ("source", "event"), "received", ("message_id", "position"),
         ("sent_with", "replayed"), "sent",
     )  # fmt: skip
     readonly_fields = ("shown_code", "received", "replayed", "sent", "sent_with")
@@ -150,7 +168,35 @@ class RejectedEventAdmin(LargeTableAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         replay = self.admin_site.admin_view(require_POST(self.replay_view))
-        return [path("<int:object_id>/replay/", replay, name="profiles_rejectedevent_replay"), *super().get_urls()]
+        replay_all = self.admin_site.admin_view(require_POST(self.replay_all_view))
+        return [
+            path("replay-all/", replay_all, name="profiles_rejectedevent_replay_all"),
+            path("<int:object_id>/replay/", replay, name="profiles_rejectedevent_replay"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Where the list is narrowed to one source and one code, offer to send all of it through again."""
+        found = _replayable(request) if self.has_replay_permission(request) else None
+        response: HttpResponse = super().changelist_view(request, {"replayable": found, **(extra_context or {})})
+        return response
+
+    def replay_all_view(self, request: HttpRequest) -> HttpResponseRedirect:
+        if not self.has_replay_permission(request):
+            raise PermissionDenied
+        source = Source.objects.filter(pk=request.POST.get("source", "")).first()
+        if source is None:
+            raise Http404
+        done = rejections.replay_all(
+            source=source,
+            code=request.POST.get("code", ""),
+            event=request.POST.get("event") or None,
+            by=person_of(request),
+            now=timezone.now(),
+        )
+        more = f" {done.left:,} more wait: press again." if done.left else ""
+        self.message_user(request, f"{done.events:,} events go through again.{more} What is refused once more is new.")
+        return HttpResponseRedirect(reverse("admin:profiles_rejectedevent_changelist"))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -185,6 +231,39 @@ class RejectedEventAdmin(LargeTableAdmin):
             self.message_user(request, f"{text} through again. What is refused once more appears as a new row.")
         name = "change" if back else "changelist"
         return HttpResponseRedirect(reverse(f"admin:profiles_rejectedevent_{name}", args=[back] if back else []))
+
+
+_MOST_COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Replayable:
+    """What the list shows and can be sent through again; `asked` is how it was narrowed."""
+
+    source: str
+    code: str
+    event: str
+    count: int
+    is_more: bool
+    asked: dict[str, str]
+
+
+def _replayable(request: HttpRequest) -> Replayable | None:
+    asked = {name: request.GET.get(name, "") for name in ("source", "code", "event")}
+    source = Source.objects.filter(pk=asked["source"]).first() if asked["source"].isdigit() else None
+    if source is None or not asked["code"]:
+        return None
+    waiting = RejectedEvent.objects.filter(
+        source=source, code=asked["code"], replayed_at__isnull=True, inbox_id__isnull=False
+    )
+    if asked["event"]:
+        waiting = waiting.filter(event=asked["event"])
+    count = waiting[: _MOST_COUNTED + 1].count()
+    if not count or not waiting.order_by("-id").values_list("payload", flat=True)[0]:
+        return None  # what was refused for want of consent is not kept, so there is nothing to send
+    return Replayable(
+        source.name, asked["code"], asked["event"], min(count, _MOST_COUNTED), count > _MOST_COUNTED, asked
+    )
 
 
 def readable(payload: bytes) -> str:

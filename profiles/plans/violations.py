@@ -5,7 +5,7 @@ folds rows of the same thing into one, and drops days past keeping. Whatever is 
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -124,7 +124,7 @@ def counted(
     )
 
 
-def as_event(counted: ViolationCount, *, now: datetime) -> dict[str, Any]:
+def as_event(counted: ViolationCount) -> dict[str, Any]:
     """Spell a count as the event that Segment calls Violation Generated; `violationCount` is ours."""
     source, version = counted.source, counted.plan_version
     return {
