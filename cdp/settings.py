@@ -89,7 +89,7 @@ TEMPLATES = [
 
 # -- the pipelines: lower floors call upper ones through these lists and in no other way ------------------------
 # Before anybody is resolved: what these refuse teaches nobody's identity.
-INGEST_SCREENS: list[str] = ["profiles.plans.gate.plan_gate"]
+INGEST_SCREENS: list[str] = ["profiles.retention.screen", "profiles.plans.gate.plan_gate"]
 INGEST_GATES: list[str] = ["consent.gates.collection_gate"]
 LANE_STEPS: list[str] = ["consent.gates.lane_step", "segments.memberships.evaluate"]
 READ_GATES: list[str] = ["consent.gates.read_gate"]
@@ -105,7 +105,7 @@ SUBJECT_SECTIONS: list[str] = [
 ]
 METRICS: list[str] = [
     "cdp.metrics.collect",
-    "profiles.metrics.collect",
+    "profiles.metrics.collect", "profiles.retention.collect",
     "profiles.plans.metrics.collect",
     "segments.metrics.collect",
 ]
@@ -139,6 +139,10 @@ CDP_MOST_PENDING_EVENTS = env.whole_number("CDP_MOST_PENDING_EVENTS", 1_000_000)
 
 # -- Redis and Celery: only the doorbell, PostgreSQL is the queue of record ------------------------------------
 REDIS_URL = env.text("REDIS_URL", f"unix://{CDP_DATA_DIR / 'valkey.socket'}")
+# -- how long things are kept; 0 keeps them ---------------------------------------------------------------------
+CDP_EVENT_RETENTION_MONTHS = env.whole_number("CDP_EVENT_RETENTION_MONTHS", 0)
+CDP_INBOX_RETENTION_DAYS = env.whole_number("CDP_INBOX_RETENTION_DAYS", 30)  # requests as sent, once all are done
+
 CELERY_BROKER_URL = env.broker("REDIS_URL", REDIS_URL)
 _VISIBILITY_TIMEOUT = 900  # in all three places: applications sharing a broker get the shortest
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -179,6 +183,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "exports": {"task": "profiles.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "consent exports": {"task": "consent.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "violations": {"task": "profiles.fold_violations", "schedule": 60.0, "options": {"expires": 60}},
+    "retention": {"task": "profiles.retention", "schedule": 60.0, "options": {"expires": 60}},
     "heartbeat": {"task": "cdp.heartbeat", "schedule": 5.0, "options": {"expires": 10}},
 }
 

@@ -6,6 +6,7 @@ from segments import models
 _CONTENT, _REFERENCE, _STAFF = Personal.CONTENT, Personal.REFERENCE, Personal.STAFF
 
 PERSONAL_DATA: Declaration = {
+    models.Funnel: {"created_by": _STAFF},
     models.Membership: {
         "profile_id": _REFERENCE,
         "segment": _CONTENT,

@@ -1,6 +1,7 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from segments.api.funnels import FunnelHistoryView, FunnelReportView, FunnelsView, FunnelView
 from segments.api.governance import SegmentGovernance
 from segments.api.members import MembersView
 from segments.api.segments import SegmentsView, SegmentView
@@ -11,6 +12,10 @@ governance.register("v1/governance/segments", SegmentGovernance, basename="gover
 
 urlpatterns = [
     path("", include("segments.api.ofrep.urls")),
+    path("v1/funnels", FunnelsView.as_view(), name="funnels"),
+    path("v1/funnels/<slug:key>", FunnelView.as_view(), name="funnel"),
+    path("v1/funnels/<slug:key>/history", FunnelHistoryView.as_view(), name="funnel-history"),
+    path("v1/funnels/<slug:key>/report", FunnelReportView.as_view(), name="funnel-report"),
     path("v1/segments", SegmentsView.as_view(), name="segments"),
     path("v1/segments/<slug:key>", SegmentView.as_view(), name="segment"),
     path("v1/segments/<slug:key>/members", MembersView.as_view(), name="segment-members"),

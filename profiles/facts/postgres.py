@@ -90,6 +90,18 @@ def _events(reading: Reading, zone: str) -> str:
     return f"events AS NOT MATERIALIZED (\n  SELECT * FROM (\n  {arms}\n  ) e OFFSET 0\n)"
 
 
+def events_between(*, reading: Reading, names: Iterable[str], zone: str) -> str:
+    """The CTE `events` of everybody in [%(start)s, %(end)s), for reports that ask about one period."""
+    columns = ["o.root_id AS profile_id", "e.name", "e.ts", "e.event_id"]
+    columns += [escaped(f'{_property(column, zone)} AS "{column.name}"') for column in reading.properties]
+    period = "e.ts >= %(start)s::timestamptz AND e.ts < %(end)s::timestamptz"
+    return (
+        f"events AS NOT MATERIALIZED (\n  SELECT * FROM (\n  SELECT {_listed(columns)}\n"
+        f"  FROM origin o JOIN events e ON e.origin_id = o.id\n"
+        f"  WHERE e.name = ANY({_array(names)}) AND {period}\n  ) e OFFSET 0\n)"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Group:
     names: tuple[str, ...]

@@ -1,5 +1,6 @@
 """A file each."""
 
+from segments.models.funnel import Funnel
 from segments.models.membership import Membership
 from segments.models.outbox import Change, Outbox
 from segments.models.rule_cost import RuleCost
@@ -11,6 +12,7 @@ from segments.models.segment_version import SegmentVersion
 __all__ = [
     "Change",
     "EpochStatus",
+    "Funnel",
     "Membership",
     "Outbox",
     "RuleCost",

@@ -41,6 +41,8 @@ MUTABLE = {
     *("profiles.Card", "profiles.Due", "profiles.HeavyPerson", "profiles.Profile", "profiles.Trait"),
     *("consent.ConsentState", "consent.DevicePreference"),
     "segments.RuleCost",
+    # what retention let go of
+    *("profiles.InboxDayTotal", "profiles.RetiredMonth"),
     # queues and locks
     *("profiles.Lane", "profiles.ParkedTouch", "profiles.Touched", "segments.Outbox", "segments.RuleEpoch"),
     # the catalogue
@@ -49,6 +51,8 @@ MUTABLE = {
     *("profiles.ImportFault", "profiles.ImportRequest", "profiles.ImportJob", "profiles.DataExport"),
     # counts, folded by the sweep, and their view
     *("profiles.Violation", "profiles.ViolationCount"),
+    # a question that is kept, with its history
+    "segments.Funnel",
     # a stay is closed once
     "segments.Membership",
     # destroyed, so that what they seal is forgotten
