@@ -1,12 +1,20 @@
 from django.urls import URLPattern, URLResolver, include, path, register_converter
+from rest_framework.routers import SimpleRouter
 
 from profiles.api.accounting import AccountingView
 from profiles.api.converters import IdentifierConverter
 from profiles.api.exports import DataExportDownloadView, DataExportsView, DataExportView
 from profiles.api.imports import ImportReportView, ImportsView, ImportView
+from profiles.api.plans import PlanGovernance
 from profiles.api.profile import read_profile
+from profiles.api.sources import SourceGovernance
+from profiles.api.violations import ReplayView, ViolationsExportView, ViolationsView
 
 register_converter(IdentifierConverter, "identifier")
+
+governed = SimpleRouter(trailing_slash=False)
+governed.register("v1/governance/sources", SourceGovernance, basename="governance-source")
+governed.register("v1/governance/tracking-plans", PlanGovernance, basename="governance-tracking-plan")
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("profiles.ingest.urls")),
@@ -16,6 +24,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/exports", DataExportsView.as_view(), name="data-exports"),
     path("v1/exports/<int:id>", DataExportView.as_view(), name="data-export"),
     path("v1/exports/<int:id>/download", DataExportDownloadView.as_view(), name="data-export-download"),
+    path("v1/violations", ViolationsView.as_view(), name="violations"),
+    path("v1/violations/export", ViolationsExportView.as_view(), name="violations-export"),
+    path("v1/rejected-events/replay", ReplayView.as_view(), name="rejected-events-replay"),
+    *governed.urls,
     path("v1/accounting", AccountingView.as_view(), name="accounting"),
     path("", include("profiles.api.segment_profiles.urls")),
     path("v1/profiles/<slug:type>:<identifier:value>", read_profile, name="profile-read"),

@@ -4,10 +4,11 @@ A claim inserts its own counts in its own transaction, so they are exact and no 
 folds rows of the same thing into one, and drops days past keeping. Whatever is folded or not yet, a sum is the count.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
@@ -154,3 +155,9 @@ def as_event(counted: ViolationCount) -> dict[str, Any]:
             "violationType": counted.type,
         },
     }
+
+
+def lines(counted: QuerySet[ViolationCount]) -> Iterator[bytes]:
+    """Spell each count as a line of JSON."""
+    for row in counted.iterator(chunk_size=1_000):
+        yield orjson.dumps(as_event(row), option=orjson.OPT_APPEND_NEWLINE)
