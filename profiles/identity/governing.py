@@ -7,7 +7,7 @@ from typing import Any
 from cdp.governance.errors import ContentInvalid
 from cdp.governance.governed import Governed
 from cdp.problems import FieldError
-from profiles.identity import rule, rules
+from profiles.identity import preview, rollout, rule, rules
 from profiles.models import IdentityRule, IdentityRuleDecision, IdentityRuleVersion
 
 
@@ -19,17 +19,20 @@ def _check(content: Any, /) -> None:
 
 
 def _evidence(version: Any, /, *, now: datetime) -> Mapping[str, Any]:
-    return {}
+    """Freeze whom the rule would join and part if it were live now."""
+    return preview.as_evidence(preview.preview(rule.read(version.content)), now=now)
 
 
 def _go_live(version: Any, /, *, now: datetime) -> None:
     rules.hold_to_change()
     rules.forget()
+    rollout.request(version=version.pk, by=version.submitted_by, now=now)
 
 
 def _go_away(head: Any, /, *, now: datetime) -> None:
     rules.hold_to_change()
     rules.forget()
+    rollout.request(version=0, by=None, now=now)
 
 
 IDENTITY_RULE = Governed(

@@ -23,7 +23,7 @@ from profiles.identity.regrouping import Back, Evidence, Merge, Plan, Said, buck
 from profiles.models import LinkReason
 
 __all__ = [
-    "Change", "First", "Merge", "Name", "bucket_of", "date", "find", "forget", "learn", "regroup", "roots",
+    "Change", "First", "Merge", "Name", "bucket_of", "date", "find", "forget", "learn", "learn_all", "regroup", "roots",
     "take_turn", "unknown_pairs",
 ]  # fmt: skip
 
@@ -88,6 +88,29 @@ def unknown_pairs(pairs: Mapping[tuple[int, int], First]) -> set[tuple[int, int]
             _UNKNOWN_PAIRS, columns((one, two, seen.ts, seen.event_id) for (one, two), seen in pairs.items())
         )
         return set(cursor.fetchall())
+
+
+def learn_all(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> dict[Name, int]:
+    """Learn of these names and pairs what is new about them; return the names' origins."""
+    origin_of = find(names)
+    fresh = fresh_pairs(together, origin_of)
+    unknown = names.keys() - origin_of.keys()
+    if fresh or unknown:
+        wanted = unknown.union(*fresh)
+        origin_of |= learn(
+            names={name: names[name] for name in wanted}, together={pair: together[pair] for pair in fresh}
+        )
+    return origin_of
+
+
+def fresh_pairs(together: Mapping[tuple[Name, Name], First], origin_of: Mapping[Name, int]) -> set[tuple[Name, Name]]:
+    """Return the pairs of names never seen together before, or not as early."""
+    by_origin = {
+        (origin_of[one], origin_of[two]): (one, two) for one, two in together if one in origin_of and two in origin_of
+    }
+    unknown = unknown_pairs({pair: together[names] for pair, names in by_origin.items()})
+    known = {by_origin[pair] for pair in by_origin.keys() - unknown}
+    return together.keys() - known
 
 
 def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> dict[Name, int]:
