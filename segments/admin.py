@@ -25,10 +25,13 @@ from cdp.templatetags.cdp_text import exact
 from segments import publishing, queries
 from segments.content import rule_of
 from segments.forms import RuleForm
+from segments.funnels.admin import FunnelAdmin
 from segments.models import Membership, RuleEpoch, Segment
 from segments.queries import Status
 from segments.reasons import why
 from segments.rules.sentences import sentence
+
+__all__ = ["FunnelAdmin", "MembershipAdmin", "SegmentAdmin"]
 
 _CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.BROKEN: "bad"}
 
