@@ -11,17 +11,17 @@ from typing import Any
 import psutil
 import psycopg2
 
-from tests.running import Command
+from tests.running import ROOT, Command
 
 
 class Product:
     """A running `manage.py up` with its own embedded servers; the supervisor starts again whatever is killed."""
 
-    def __init__(self, folder: Path, **variables: str) -> None:
+    def __init__(self, folder: Path, root: Path, **variables: str) -> None:
         self.folder = folder
         self.database = variables.get("DATABASE_URL", f"postgresql://cdp_app@/cdp?host={folder / 'postgres.socket'}")
         # Its people have passwords made for this run only: a second factor would prove nothing here.
-        self.command = Command("up", folder=folder, CDP_REQUIRE_OTP="0", **variables)
+        self.command = Command("up", folder=folder, root=root, CDP_REQUIRE_OTP="0", **variables)
         self.facts = self.command.wait_until_ready()
         self.base_url: str = self.facts["base_url"]
         self.write_key: str = self.facts["write_key"]
@@ -111,11 +111,11 @@ def _signal(find: Callable[[], int], number: int) -> None:
 
 
 @contextmanager
-def product(folder: Path, **variables: str) -> Iterator[Product]:
+def product(folder: Path, root: Path = ROOT, **variables: str) -> Iterator[Product]:
     """Run the product on `folder` for the length of the block; `variables` add to its environment."""
     folder.mkdir(exist_ok=True)
     folder.chmod(0o755)  # as root PostgreSQL runs as somebody else, who must reach the folder
-    started = Product(folder, **variables)
+    started = Product(folder, root, **variables)
     try:
         yield started
     finally:

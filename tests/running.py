@@ -21,13 +21,13 @@ _SETTINGS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "CDP_DATA_DIR", 
 
 
 class Command:
-    """One `manage.py up` or `demo` on a folder of its own; `variables` add to a bare environment."""
+    """One `manage.py up` or `demo` of the release in `root`; `variables` add to a bare environment."""
 
-    def __init__(self, *arguments: str, folder: Path, **variables: str) -> None:
+    def __init__(self, *arguments: str, folder: Path, root: Path = ROOT, **variables: str) -> None:
         environment = {name: value for name, value in os.environ.items() if name not in _SETTINGS}
         self.folder = folder
         self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "manage.py"), *arguments, "--json", "--port", "0", "--data", str(folder)],
+            [sys.executable, str(root / "manage.py"), *arguments, "--json", "--port", "0", "--data", str(folder)],
             cwd="/",
             env=environment | {"CDP_BOOTSTRAP": "0"} | variables,
             stdout=subprocess.PIPE,
