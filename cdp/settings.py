@@ -253,6 +253,7 @@ SPECTACULAR_SETTINGS = {
         "ConsentStateEnum": "consent.section.STATES",
         "JobStateEnum": "cdp.models.job.JobState",
         "ImportKindEnum": "profiles.api.imports.KINDS",
+        "KeyKindEnum": "cdp.models.api_key.KeyKind",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -281,6 +282,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         [
             ("People", "profiles.Profile", "group"),
             ("Merges", "profiles.Merge", "merge"),
+            ("Identity rule", "profiles.IdentityRule", "fingerprint"),
         ],
     ),
     (

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -29,8 +29,13 @@ _MOST_MAPPING = 256 * 1024
 _SHOWN = 100
 
 
+@extend_schema_field(OpenApiTypes.BINARY)
+class UploadField(serializers.FileField):
+    """A file as it is sent; nothing answers with one."""
+
+
 class ImportWantedSerializer(serializers.Serializer):
-    file = serializers.FileField(help_text="CSV or JSON lines, gzipped or not, or Parquet.", max_length=200)
+    file = UploadField(help_text="CSV or JSON lines, gzipped or not, or Parquet.", max_length=200)
     kind = serializers.ChoiceField(choices=KINDS)
     mapping = serializers.CharField(max_length=_MOST_MAPPING, help_text="What the columns mean, as JSON text.")
     source = serializers.CharField(  # type: ignore[assignment]
