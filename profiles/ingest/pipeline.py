@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, IntegrityError, InterfaceError, connection, transaction
 
 from cdp.copying import array
 from cdp.outages import is_passing
@@ -34,8 +34,11 @@ log = logging.getLogger(__name__)
 
 EVENTS_PER_CLAIM = 5_000
 
+# A probe for each key, and the LIMIT keeps it so: joined, the planner would read all keys there are for every claim.
 _KNOWN_KEYS = """
-SELECT event_key.key, body_hash FROM unnest(%s::bytea[]) AS given (key) JOIN event_key USING (key)
+SELECT known.key, known.body_hash
+  FROM unnest(%s::bytea[]) AS given (key)
+ CROSS JOIN LATERAL (SELECT key, body_hash FROM event_key WHERE event_key.key = given.key LIMIT 1) AS known
 """
 _CLAIM_KEYS = """
 INSERT INTO event_key (key, event_id, origin_id, ts, body_hash)
@@ -88,9 +91,9 @@ def store(leased: Sequence[LeasedRow], *, lease: int) -> None:
     _drop_known(work)
     writes = verdicts.screen(work)
     received = max(row.received_at for row in leased)
-    _prepare_months(work.drafts)
     origin_of = _resolve(work)
     verdicts.set_aside(work, origin_of)
+    _prepare_months(work.drafts)
     with transaction.atomic():
         rules.hold(work.rule)
         _store(work, origin_of)
@@ -182,8 +185,14 @@ def _store(work: Work, origin_of: Mapping[Name, int]) -> None:
 def _claim_keys(cursor: Any, work: Work) -> None:
     """Insert the keys in one order for all workers, and go on with those that were ours to insert."""
     drafts = sorted(work.drafts, key=lambda draft: draft.key)
-    if not drafts:
-        return
+    try:
+        with transaction.atomic():
+            rows.copy_keys(cursor, drafts)
+    except IntegrityError:  # another claim stored one of them since we looked
+        _claim_what_is_left(cursor, work, drafts)
+
+
+def _claim_what_is_left(cursor: Any, work: Work, drafts: Sequence[Draft]) -> None:
     cursor.execute(_CLAIM_KEYS, [
         array(draft.key for draft in drafts),
         array(draft.event_id for draft in drafts),
@@ -191,11 +200,10 @@ def _claim_keys(cursor: Any, work: Work) -> None:
         array(draft.ts for draft in drafts),
         array(draft.body_hash for draft in drafts),
     ])  # fmt: skip
-    if cursor.rowcount < len(drafts):
-        ours = {bytes(key) for (key,) in cursor.fetchall()}
-        lost = [draft.key for draft in drafts if draft.key not in ours]
-        cursor.execute(_KNOWN_KEYS, [array(lost)])
-        count_duplicates(work, {bytes(key): bytes(body_hash) for key, body_hash in cursor.fetchall()})
+    ours = {bytes(key) for (key,) in cursor.fetchall()}
+    lost = [draft.key for draft in drafts if draft.key not in ours]
+    cursor.execute(_KNOWN_KEYS, [array(lost)])
+    count_duplicates(work, {bytes(key): bytes(body_hash) for key, body_hash in cursor.fetchall()})
 
 
 def _ask_gates(cursor: Any, work: Work, *, now: datetime) -> None:

@@ -32,6 +32,7 @@ _ROOTS = """
 SELECT pg_advisory_xact_lock_shared(hashtext('cdp origins stay'));
 SELECT id, root_id, first_seen_at FROM origin WHERE id = ANY(%s::bigint[])
 """
+_KEY_COLUMNS = ("key", "event_id", "origin_id", "ts", "body_hash")
 _TOUCHED_COLUMNS = ("lane", "profile_id", "keys", "cause", "origin_id", "events", "first_at", "last_at")
 
 
@@ -42,6 +43,15 @@ def roots_of(cursor: Any, origins: Iterable[int]) -> dict[int, tuple[int, dateti
     """
     cursor.execute(_ROOTS, [array(origins)])
     return {origin: (root, first) for origin, root, first in cursor.fetchall()}
+
+
+def copy_keys(cursor: Any, drafts: Sequence[Draft]) -> None:
+    """Copy the keys of drafts that are sorted by them. Raises IntegrityError when one of them is known by now."""
+    lines = [
+        f"\\\\x{draft.key.hex()}\t{draft.event_id}\t{draft.origin_id}\t{draft.ts}\t\\\\x{draft.body_hash.hex()}\n"
+        for draft in drafts
+    ]
+    copy_text(cursor, "event_key", _KEY_COLUMNS, "".join(lines))
 
 
 def date_identifiers(cursor: Any, drafts: Sequence[Draft], origins: Mapping[int, tuple[int, datetime | None]]) -> None:

@@ -2,7 +2,7 @@ from django.db import models
 
 
 class EventKey(models.Model):
-    """What makes a retry a duplicate: a hash of source and message id, kept as long as the event. Hash-partitioned."""
+    """What makes a retry a duplicate: a hash of source and message id, kept as long as the event. In partitions."""
 
     key = models.BinaryField(primary_key=True)
     event_id = models.BigIntegerField()
