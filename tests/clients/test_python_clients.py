@@ -1,16 +1,13 @@
 """Unmodified Python clients against the running product, in health and through an outage."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.clients.counting_proxy import CountingProxy, counting_proxy
+from tests.clients.proof import EVENTS, Outage
 from tests.outages import Product, product
-
-EVENTS = 5_000
-OUTAGE_SECONDS = 3
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +86,6 @@ def _stored(running: Product, client: SegmentClient) -> list[str]:
     return [message_id for (message_id,) in rows]
 
 
-def _outage(running: Product) -> None:
-    until = time.monotonic() + OUTAGE_SECONDS
-    while time.monotonic() < until:
-        running.kill_postgres()
-        time.sleep(0.2)
-
-
 @pytest.mark.parametrize("kind", [SegmentClient, RudderClient], ids=lambda kind: kind.name)
 def test_a_healthy_product_is_never_asked_twice(kind, running_product, proxy):
     client = kind(running_product.write_key, proxy.url)
@@ -106,6 +96,8 @@ def test_a_healthy_product_is_never_asked_twice(kind, running_product, proxy):
     assert len(stored) == len(set(stored))
     assert set(stored) - before == sent
     assert set(proxy.statuses) == {200}
+    assert proxy.repeats == 0
+    assert proxy.delivered == sent
     assert not client.errors
     assert running_product.totals()["duplicate"] == 0
 
@@ -114,7 +106,9 @@ def test_a_healthy_product_is_never_asked_twice(kind, running_product, proxy):
 def test_every_event_arrives_once_through_an_outage_in_the_middle(kind, running_product, proxy):
     client = kind(running_product.write_key, proxy.url)
     before = set(_stored(running_product, client))
-    sent = _send(client, between=lambda: _outage(running_product))
+    outage = Outage(running_product)
+    sent = _send(client, between=outage.begin)
+    outage.wait()
     running_product.wait_until_applied()
     stored = _stored(running_product, client)
     assert len(stored) == len(set(stored))
