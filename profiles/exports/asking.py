@@ -68,9 +68,7 @@ def _check(wanted: Wanted, *, now: datetime) -> None:
     if not wanted.purpose:
         raise ExportRefused("purpose", "Say what it is for: people leave for a purpose that permits it.")
     if wanted.start >= wanted.end:
-        raise ExportRefused(
-            "from", "The period has no day in it: from is the first, to the day after the last."
-        )
+        raise ExportRefused("from", "The period has no day in it: from is the first, to the day after the last.")
     if wanted.end > now.date() + timedelta(days=1):
         raise ExportRefused("to", "The period ends in the future.")
     if (wanted.end - wanted.start).days > settings.CDP_MOST_EXPORT_DAYS:
