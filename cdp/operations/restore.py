@@ -6,11 +6,9 @@ import sys
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 
 from cdp.operations import database, manifest
-from cdp.operations.database import OWNER
 from cdp.operations.manifest import DATABASE, SECRET, Manifest, fingerprint
 
 
@@ -47,7 +45,7 @@ def restore(*, folder: Path, over_what_is_there: bool, with_secret: bool) -> Man
 
 
 def _refuse_what_is_newer(found: Manifest) -> None:
-    known = MigrationLoader(connections[OWNER], ignore_no_initial=True).disk_migrations
+    known = MigrationLoader(None, ignore_no_migrations=True).disk_migrations
     for app, names in found.migrations.items():
         for name in names:
             if (app, name) not in known:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from django.conf import settings
 
 from cdp.credentials import Credentials
 from cdp.embedded import APP_ROLE, OWNER_ROLE, EmbeddedServerFailed, ensure_postgres, ensure_valkey
@@ -67,7 +68,7 @@ def product(wish: Wish) -> Iterator[Product]:
             variables = _environment(tree, wish)
             credentials = _prepare(variables, tree.folder.logs / "prepare.log")
             to_stderr("Starting web, worker and beat …")
-            for program in programs.product(host=wish.host, port=port):
+            for program in programs.product(host=wish.host, port=port, web_processes=settings.CDP_WEB_PROCESSES):
                 tree.start(program, environment=variables)
             base_url = f"http://{_spoken(wish.host)}:{port}"
             tree.wait_until_ready(f"{base_url}/healthz", ready=_ready)

@@ -17,14 +17,23 @@ class Program:
     replaces_itself: bool = False
 
 
-def web(*, host: str, port: int) -> Program:
-    """Two processes that run one request at a time each, and await the bodies of a thousand more (`cdp.rsgi`).
+def web(*, host: str, port: int, processes: int) -> Program:
+    """Processes that run one request at a time each, and await the bodies of a thousand more (`cdp.rsgi`).
 
     On SIGHUP each is replaced in turn. The interval is how long the new one has for its start before the old one goes.
     """
     command = (
         *(sys.executable, "-m", "granian", "--interface", "rsgi", "--loop", "asyncio", "--host", host),
-        *("--port", str(port), "--workers", "2", "--backpressure", "1024", "--no-ws", "--respawn-failed-workers"),
+        *(
+            "--port",
+            str(port),
+            "--workers",
+            str(processes),
+            "--backpressure",
+            "1024",
+            "--no-ws",
+            "--respawn-failed-workers",
+        ),
         *("--respawn-interval", "5", "--workers-kill-timeout", "5", "--log-level", "warning"),
         "cdp.rsgi:application",
     )
@@ -32,8 +41,9 @@ def web(*, host: str, port: int) -> Program:
 
 
 def worker() -> Program:
+    """How many processes it has it reads itself: CDP_WORKER_PROCESSES, by default one for each core."""
     command = (
-        *(sys.executable, "-m", "celery", "--app", "cdp.celery", "worker", "--pool", "prefork", "--concurrency", "2"),
+        *(sys.executable, "-m", "celery", "--app", "cdp.celery", "worker", "--pool", "prefork"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"),
     )
     return Program("worker", command, grace=15)
@@ -48,6 +58,6 @@ def beat() -> Program:
     return Program("beat", command, grace=10)
 
 
-def product(*, host: str, port: int) -> tuple[Program, ...]:
+def product(*, host: str, port: int, web_processes: int) -> tuple[Program, ...]:
     """Return everything in the order in which it starts; it stops in the opposite order."""
-    return (web(host=host, port=port), worker(), beat())
+    return (web(host=host, port=port, processes=web_processes), worker(), beat())

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from django.core.management import CommandError, call_command
 
+from cdp.embedded import EmbeddedServerFailed
 from cdp.supervisor.child import Child
 from cdp.supervisor.folder import AlreadyRunning, DataFolder
 from cdp.supervisor.programs import Program
@@ -96,6 +97,72 @@ def test_a_killed_child_takes_its_orphans_with_it(tree: Tree) -> None:
     os.kill(child.pid, signal.SIGKILL)
 
     assert eventually(lambda: (child.look_after(), gone(grandchild))[1])
+
+
+def test_a_replaced_child_goes_only_after_its_successor_has_started(tree: Tree) -> None:
+    told = "import os, signal, sys, time; print('start', time.monotonic(), flush=True)\n"
+    told += "signal.signal(signal.SIGTERM, lambda *_: (print('stop', time.monotonic(), flush=True), sys.exit(0)))\n"
+    first = tree.start(program("worker", told + "while True: time.sleep(0.05)"), environment=environment())
+    assert eventually(lambda: "start" in first.log.read_text())
+    before = first.pid
+
+    tree.replace_soon()
+    tree.look_after()
+
+    second = tree.children["worker"]
+    assert second.pid not in (None, before) and gone(before or 0)
+    assert json.loads((tree.folder.path / "processes.json").read_text())["worker"][0] == second.pid
+    tree.look_after()
+    assert tree.children["worker"].pid == second.pid, "once is enough"
+
+
+def test_a_child_that_replaces_its_processes_itself_is_asked_to(tree: Tree) -> None:
+    code = "import signal, time; signal.signal(signal.SIGHUP, lambda *_: print('replaced', flush=True));"
+    code += "print('ready', flush=True)\nwhile True: time.sleep(0.05)"
+    web = Program("web", (sys.executable, "-c", code), 5, replaces_itself=True)
+    child = tree.start(web, environment=environment())
+    assert eventually(lambda: "ready" in child.log.read_text())
+    before = child.pid
+
+    tree.replace_soon()
+    tree.look_after()
+
+    assert eventually(lambda: "replaced" in child.log.read_text())
+    assert tree.children["web"].pid == before
+
+
+class Stubborn:
+    """A server that does not start before there is room."""
+
+    def __init__(self) -> None:
+        self.room, self.tries, self.started = False, 0, False
+
+    def alive(self) -> bool:
+        return self.started
+
+    def start(self) -> None:
+        self.tries += 1
+        if not self.room:
+            raise EmbeddedServerFailed("No space left on device")
+        self.started = True
+
+    def stop(self) -> None:
+        self.started = False
+
+
+def test_a_server_that_does_not_start_is_tried_again_until_it_does(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cdp.supervisor.tree._REVIVE_SECONDS", 0.2)
+    server = Stubborn()
+    tree.servers.append(server)  # type: ignore[arg-type]
+    child = tree.start(program("web", SLEEP), environment=environment())
+    for _ in range(5):
+        tree.look_after()
+    assert server.tries == 1, "not at every look"
+    assert child.pid is not None, "the others go on meanwhile"
+
+    server.room = True
+
+    assert eventually(lambda: (tree.look_after(), server.started)[1])
 
 
 def test_it_refuses_a_folder_that_is_in_use(tree: Tree) -> None:
