@@ -164,6 +164,7 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True  # safe only because attempts are count
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 # Never fewer than two, so that one process is left for the others where one is at something long; never more than a
 # PostgreSQL of the usual size has connections for.
+CDP_WEB_PROCESSES = env.whole_number("CDP_WEB_PROCESSES", env.cores(least=2, most=8), least=1)
 CDP_WORKER_PROCESSES = env.whole_number("CDP_WORKER_PROCESSES", env.cores(least=2, most=8), least=1)
 CELERY_WORKER_CONCURRENCY = CDP_WORKER_PROCESSES
 CELERY_TASK_SERIALIZER = "json"

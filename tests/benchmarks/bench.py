@@ -209,7 +209,7 @@ class Bench:
         from cdp.supervisor.tree import choose_port
 
         self.port = choose_port("127.0.0.1", 0)
-        self.web = subprocess.Popen(web(host="127.0.0.1", port=self.port).command, stdout=sys.stderr)
+        self.web = subprocess.Popen(web(host="127.0.0.1", port=self.port, processes=2).command, stdout=sys.stderr)
         until = time.monotonic() + 30
         while time.monotonic() < until:
             try:

@@ -12,7 +12,7 @@ import yaml
 from cdp.supervisor.programs import Program, product
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PROGRAMS = product(host="0.0.0.0", port=8000)
+PROGRAMS = product(host="0.0.0.0", port=8000, web_processes=2)
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,13 @@ def in_container(program: Program) -> list[str]:
     return ["python" if part == sys.executable else part for part in program.command]
 
 
+def _by_default(part: str) -> str:
+    return re.sub(r"\$\{\w+:-(\w+)\}", r"\1", part)
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 def test_a_container_runs_the_command_of_the_supervisor(services: dict[str, Any], program: Program) -> None:
-    assert services[program.name]["command"] == in_container(program)
+    assert [_by_default(part) for part in services[program.name]["command"]] == in_container(program)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
