@@ -1,7 +1,5 @@
 """The unmodified Python provider of OpenFeature against the running product."""
 
-import time
-import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -12,25 +10,17 @@ from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import Reason
 
-from tests.clients.flags import publish_germans
+from tests.clients import flags
 from tests.running import Running
 
 
 @pytest.fixture(scope="module")
 def client(running: Running) -> Iterator[OpenFeatureClient]:
-    publish_germans()
-    with running.client(running.write_key) as http:
-        for user, country in (("ada", "DE"), ("bob", "FR")):
-            traits = {"country": country, "age": 36, "score": 0.5, "vip": True, "tags": ["a"]}
-            message = {"userId": user, "messageId": str(uuid.uuid4()), "traits": traits}
-            assert http.post("/v1/identify", json=message).status_code == 200
+    flags.publish_germans()
+    flags.settle_in(running.base_url, write_key=running.write_key, read_key=running.read_key)
     headers = {"Authorization": f"Bearer {running.read_key}"}
     api.set_provider(OFREPProvider(running.base_url, headers_factory=lambda: headers))
-    found = api.get_client()
-    until = time.monotonic() + 30
-    while not found.get_boolean_value("segment.germans", False, person("ada")) and time.monotonic() < until:
-        time.sleep(0.2)
-    yield found
+    yield api.get_client()
     api.clear_providers()
 
 

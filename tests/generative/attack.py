@@ -32,8 +32,6 @@ from tests.profiles import stream
 from tests.segments.world import World
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-#: Whose operations ask for a person, by how their addresses begin; every other takes an application's key.
-FOR_PEOPLE = ("/v1/governance", "/v1/keys", "/v1/tokens")
 #: What is there to be named in addresses: chance alone would meet nothing but 404s.
 THERE = {
     "type": "user_id",
@@ -58,14 +56,18 @@ class House:
     names: Iterator[int] = field(default_factory=lambda: count(1))
 
     def callers(self, operation: Any) -> list[Caller]:
-        """Who calls an operation, in turns: anew for each operation, since some of them revoke keys and tokens."""
-        key, path = self.key(), operation.path
-        if "events" in operation.tags:
-            return [{"X-Write-Key": key}]
-        if path.startswith("/ofrep"):
-            return [{"Authorization": f"Bearer {key}"}, {"X-API-Key": key}]
-        people = [{"Authorization": f"Bearer {self.token()}"}, self.session()]
-        return people if path.startswith(FOR_PEOPLE) else [{"Authorization": f"Bearer {key}"}, people[1]]
+        """Who may call an operation, in turns: anew for each one, since some of them revoke keys and tokens."""
+        schemes = {name for one in operation.definition.raw.get("security", ()) for name in one}
+        found: list[Caller] = []
+        if "writeKey" in schemes:
+            found.append({"X-Write-Key": self.key()})
+        if "apiKey" in schemes:
+            found.append({"Authorization": f"Bearer {self.key()}"})
+        if "personToken" in schemes:
+            found.append({"Authorization": f"Bearer {self.token()}"})
+        if "session" in schemes:
+            found.append(self.session())
+        return found or [{}]
 
     def key(self) -> str:
         """A key with every scope."""

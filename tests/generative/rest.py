@@ -11,14 +11,13 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from tests.clients.flags import in_the_database_of
 from tests.outages import product
 
 #: People and strangers are limited to a few requests a second by default; a limit that answers 429 to everything would
@@ -36,22 +35,9 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="cdp-rest-") as folder,
         product(Path(folder)) as running,
-        _as_its_application(running.folder),
+        in_the_database_of(running),
     ):
         return _run(running.base_url, asked)
-
-
-@contextmanager
-def _as_its_application(folder: Path) -> Iterator[None]:
-    """Use the product's own database in this process, to put in what its operations can be about."""
-    os.environ.update(CDP_DATA_DIR=str(folder), DJANGO_SETTINGS_MODULE="cdp.settings", CDP_REQUIRE_OTP="0")
-    import django
-
-    django.setup()
-    yield
-    from django.db import connections
-
-    connections.close_all()
 
 
 def _run(base_url: str, asked: argparse.Namespace) -> int:
