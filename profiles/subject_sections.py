@@ -9,10 +9,13 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from cdp.ids import to_public
 from profiles.models import (
     Identifier,
+    JoinRefusal,
     Link,
     LinkReason,
     Merge,
     Origin,
+    RefusedIdentifier,
+    RefusedJoin,
     Sighting,
     Source,
     Trait,
@@ -29,9 +32,22 @@ REASONS: Mapping[str, str] = {
     LinkReason.BORN: "the person was first seen with it",
     LinkReason.SEEN_TOGETHER: "an event carried it together with another identifier of this person",
     LinkReason.SAME_EMAIL: "an event stated this e-mail address for the person",
+    LinkReason.STATED: "an event stated it for the person",
     LinkReason.ALIAS: "an alias call said that both are one person",
     LinkReason.MOVED: "an earlier event arrived late and showed that the device was this person's first",
     LinkReason.REFUSED: "it was seen with this person but belongs to another, so it was not joined",
+    LinkReason.UNMERGED: "a merge was undone",
+    LinkReason.REJOINED: "somebody took the undoing of a merge back",
+    LinkReason.RULE: "another identity rule went live",
+}
+
+# Why a sighting joined nobody, as a sentence about both.
+REFUSALS: Mapping[str, str] = {
+    LinkReason.REFUSED: "a device of this person was seen with that one as well, and stays with whom it was first seen",
+    JoinRefusal.LIMIT: "one person would have had more than {most} of {kind}",
+    JoinRefusal.UNIQUE: "both have a {kind}, and of this type nobody has two",
+    JoinRefusal.SEPARATED: "somebody undid a merge of the two",
+    JoinRefusal.BLOCKED: "one of the two identifiers is nobody's by the identity rule",
 }
 
 
@@ -92,7 +108,11 @@ def identifiers(profile_id: int, now: datetime, /) -> Section:
         empty="This person has no identifier left.",
         template="profiles/subject/identifiers.html",
         place=Place.SIDE,
-        more={"merges": _merges(profile_id), "refused": _refused(profile_id)},
+        more={
+            "merges": _merges(profile_id),
+            "refused": [*_barred(profile_id), *_refused(profile_id)],
+            "blocked": _blocked(profile_id),
+        },
     )
 
 
@@ -122,10 +142,12 @@ def _sightings(found: list[Identifier]) -> dict[int, list[Mapping[str, Any]]]:
 
 
 def _merges(profile_id: int) -> list[Mapping[str, Any]]:
+    """The merges of whoever is this person now; an undone one shows on both sides."""
     mine = _origins(profile_id)
-    rows = Merge.objects.filter(Q(winner_id__in=mine) | Q(loser_id__in=mine)).order_by("-at", "-id")[:_HISTORY_SHOWN]
+    rows = Merge.objects.filter(Q(winner_id__in=mine) | Q(loser_id__in=mine)).select_related("undone__separation")
     return [
         {
+            "id": row.pk,
             "at": row.at,
             "winner": to_public(row.winner_id),
             "loser": to_public(row.loser_id),
@@ -133,11 +155,42 @@ def _merges(profile_id: int) -> list[Mapping[str, Any]]:
             "reason": REASONS.get(row.reason, row.reason.replace("_", " ")),
             "event_id": row.event_id,
             "decided_by": row.decided_by,
+            "undone": getattr(row, "undone", None),
         }
-        for row in rows
+        for row in rows.order_by("-at", "-id")[:_HISTORY_SHOWN]
     ]
+
+
+def _barred(profile_id: int) -> list[Mapping[str, Any]]:
+    """What would join this person and somebody else but for a bound of the identity rule or a decision."""
+    mine = _origins(profile_id)
+    rows = RefusedJoin.objects.filter(Q(origin_id__in=mine) | Q(with_origin_id__in=mine)).order_by("-seen_at")
+    found = list(rows.values("origin_id", "with_origin_id", "reason", "kind", "most", "seen_at")[:_HISTORY_SHOWN])
+    origins = {row[end] for row in found for end in ("origin_id", "with_origin_id")}
+    roots = dict(Origin.objects.filter(id__in=origins).values_list("id", "root_id"))
+    return [
+        {
+            "at": row["seen_at"],
+            "root_id": next((root for root in _ends(row, roots) if root != profile_id), profile_id),
+            "why": REFUSALS[row["reason"]].format(most=row["most"], kind=row["kind"].replace("_", " ")),
+        }
+        for row in found
+    ]
+
+
+def _ends(row: Mapping[str, Any], roots: Mapping[int, int]) -> list[int]:
+    return [roots[row[end]] for end in ("origin_id", "with_origin_id") if row[end] in roots]
 
 
 def _refused(profile_id: int) -> list[Mapping[str, Any]]:
     rows = Link.objects.filter(origin_id__in=_origins(profile_id), reason=LinkReason.REFUSED).order_by("-recorded_from")
-    return list(rows.values("recorded_from", "event_id", "root_id")[:_HISTORY_SHOWN])
+    return [
+        {"at": at, "root_id": root, "why": REFUSALS[LinkReason.REFUSED]}
+        for at, root in rows.values_list("recorded_from", "root_id")[:_HISTORY_SHOWN]
+    ]
+
+
+def _blocked(profile_id: int) -> list[Mapping[str, Any]]:
+    """The values that came with this person's events and are nobody's identifier."""
+    rows = RefusedIdentifier.objects.filter(origin_id__in=_origins(profile_id)).order_by("-last_at")
+    return list(rows.values("type", "value", "count", "last_at")[:_HISTORY_SHOWN])

@@ -4,7 +4,9 @@ from rest_framework.routers import SimpleRouter
 from profiles.api.accounting import AccountingView
 from profiles.api.converters import IdentifierConverter
 from profiles.api.exports import DataExportDownloadView, DataExportsView, DataExportView
+from profiles.api.identity import IdentityGovernance
 from profiles.api.imports import ImportReportView, ImportsView, ImportView
+from profiles.api.merges import MergesView, RejoinMergeView, UndoMergeView
 from profiles.api.plans import PlanGovernance
 from profiles.api.profile import read_profile
 from profiles.api.sources import SourceGovernance
@@ -13,6 +15,7 @@ from profiles.api.violations import ReplayView, ViolationsExportView, Violations
 register_converter(IdentifierConverter, "identifier")
 
 governed = SimpleRouter(trailing_slash=False)
+governed.register("v1/governance/identity-rules", IdentityGovernance, basename="governance-identity-rule")
 governed.register("v1/governance/sources", SourceGovernance, basename="governance-source")
 governed.register("v1/governance/tracking-plans", PlanGovernance, basename="governance-tracking-plan")
 
@@ -24,6 +27,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/exports", DataExportsView.as_view(), name="data-exports"),
     path("v1/exports/<int:id>", DataExportView.as_view(), name="data-export"),
     path("v1/exports/<int:id>/download", DataExportDownloadView.as_view(), name="data-export-download"),
+    path("v1/merges", MergesView.as_view(), name="merges"),
+    path("v1/merges/<int:id>/undo", UndoMergeView.as_view(), name="merge-undo"),
+    path("v1/merges/<int:id>/rejoin", RejoinMergeView.as_view(), name="merge-rejoin"),
     path("v1/violations", ViolationsView.as_view(), name="violations"),
     path("v1/violations/export", ViolationsExportView.as_view(), name="violations-export"),
     path("v1/rejected-events/replay", ReplayView.as_view(), name="rejected-events-replay"),

@@ -2,9 +2,11 @@
 
 from profiles.admin.catalogue import EventDefinitionAdmin, PropertyDefinitionAdmin, TraitDefinitionAdmin
 from profiles.admin.exports import DataExportAdmin
+from profiles.admin.identity_rule import IdentityRuleAdmin
 from profiles.admin.imports import ImportJobAdmin
+from profiles.admin.merges import MergeAdmin
 from profiles.admin.parked_people import ParkedTouchAdmin
-from profiles.admin.people import MergeAdmin, ProfileAdmin
+from profiles.admin.people import ProfileAdmin
 from profiles.admin.plans import TrackingPlanAdmin
 from profiles.admin.rejected import RejectedEventAdmin
 from profiles.admin.requests import InboxRowAdmin
@@ -14,6 +16,7 @@ from profiles.admin.violations import ViolationCountAdmin
 __all__ = [
     "DataExportAdmin",
     "EventDefinitionAdmin",
+    "IdentityRuleAdmin",
     "ImportJobAdmin",
     "InboxRowAdmin",
     "MergeAdmin",

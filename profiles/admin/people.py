@@ -15,10 +15,10 @@ from unfold.decorators import display
 
 from cdp.ids import from_public, to_public
 from cdp.role_admin import LargeTableAdmin, record_act
-from cdp.templatetags.cdp_text import ago, exact
+from cdp.templatetags.cdp_text import ago
 from profiles import person, subject, timeline
-from profiles.models import Merge, Profile
-from profiles.subject_sections import REASONS, trait_history
+from profiles.models import Profile
+from profiles.subject_sections import trait_history
 
 
 @admin.register(Profile)
@@ -136,39 +136,6 @@ class ProfileAdmin(LargeTableAdmin):
     @display(description="first seen")
     def first_seen(self, profile: Profile) -> str | SafeString:
         return ago(profile.first_seen_at)
-
-
-@admin.register(Merge)
-class MergeAdmin(LargeTableAdmin):
-    """When two profiles became one, and on which event's word."""
-
-    list_display = ("kept", "merged", "because", "decided", "when")
-    list_display_links = None
-    empty_title = "No two profiles have become one"
-    empty_text = (
-        "When an event shows that two profiles are one person, the older id is kept and the reason is listed here."
-    )
-
-    @display(description="kept")
-    def kept(self, merge: Merge) -> SafeString:
-        address = reverse("admin:profiles_profile_change", args=[merge.winner_id])
-        return format_html('<a class="cdp-link cdp-mono" href="{}">{}</a>', address, to_public(merge.winner_id))
-
-    @display(description="merged into it")
-    def merged(self, merge: Merge) -> SafeString:
-        return format_html('<span class="cdp-mono">{}</span>', to_public(merge.loser_id))
-
-    @display(description="because")
-    def because(self, merge: Merge) -> str:
-        return REASONS.get(merge.reason, merge.reason)
-
-    @display(description="decided by")
-    def decided(self, merge: Merge) -> str:
-        return merge.decided_by or "the identity rules"
-
-    @display(description="when (UTC)")
-    def when(self, merge: Merge) -> str | SafeString:
-        return exact(merge.at)
 
 
 def _number(object_id: str) -> int | None:
