@@ -34,10 +34,10 @@ def web(*, host: str, port: int, processes: int) -> Program:
             "--no-ws",
             "--respawn-failed-workers",
         ),
-        *("--respawn-interval", "5", "--workers-kill-timeout", "5", "--log-level", "warning"),
+        *("--respawn-interval", "5", "--workers-kill-timeout", "10", "--log-level", "warning"),
         "cdp.rsgi:application",
     )
-    return Program("web", command, grace=10, replaces_itself=True)
+    return Program("web", command, grace=15, replaces_itself=True)
 
 
 def worker() -> Program:

@@ -19,7 +19,6 @@ from pathlib import Path
 from tests.faults.open_loop import CUT, Answer, Sending, open_loop, percentiles
 from tests.outages import product
 
-_FULL_FOR_SECONDS = 10
 _BACK_WITHIN_SECONDS = 60
 _MEGABYTE = 2**20
 
@@ -57,7 +56,7 @@ def _told(answers: list[Answer]) -> str:
     )
 
 
-def run(*, folder: Path, megabytes: int, per_second: float) -> Outcome:
+def run(*, folder: Path, megabytes: int, per_second: float, full_for: float) -> Outcome:
     """Fill the file system under load, make room again, count. Raises NotPermitted."""
     outcome = Outcome()
     with small_disk(folder, megabytes=megabytes), product(folder / "var") as running:
@@ -66,9 +65,9 @@ def run(*, folder: Path, megabytes: int, per_second: float) -> Outcome:
             filler = folder / "filler"
             _fill(filler)
             outcome.full_at = time.monotonic()
-            time.sleep(_FULL_FOR_SECONDS)
+            time.sleep(full_for / 2)
             _fill(filler)  # whatever was let go of meanwhile
-            time.sleep(_FULL_FOR_SECONDS / 2)
+            time.sleep(full_for / 2)
             outcome.freed_at = time.monotonic()
             filler.unlink()
             until = time.monotonic() + _BACK_WITHIN_SECONDS
@@ -118,11 +117,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.disk_full", description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=int, default=400)
     parser.add_argument("--per-second", type=float, default=30)
+    parser.add_argument("--full-for", type=float, default=20, metavar="SECONDS")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cdp-disk-") as folder:
         Path(folder).chmod(0o755)
         try:
-            outcome = run(folder=Path(folder) / "disk", megabytes=arguments.megabytes, per_second=arguments.per_second)
+            outcome = run(
+                folder=Path(folder) / "disk",
+                megabytes=arguments.megabytes,
+                per_second=arguments.per_second,
+                full_for=arguments.full_for,
+            )
         except NotPermitted as refusal:
             print(f"Not shown: {refusal}")
             return 0
