@@ -195,7 +195,8 @@ class RejectedEventAdmin(LargeTableAdmin):
             now=timezone.now(),
         )
         more = f" {done.left:,} more wait: press again." if done.left else ""
-        self.message_user(request, f"{done.events:,} events go through again.{more} What is refused once more is new.")
+        text = "1 event goes" if done.events == 1 else f"{done.events:,} events go"
+        self.message_user(request, f"{text} through again.{more} What is refused once more appears as a new row.")
         return HttpResponseRedirect(reverse("admin:profiles_rejectedevent_changelist"))
 
     def change_view(

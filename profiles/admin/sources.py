@@ -70,7 +70,8 @@ class SourceAdmin(GovernedAdmin):
     def draft_view(self, request: HttpRequest, head_id: int) -> HttpResponse:
         # A source that made itself has a name and a kind already: its first version's form begins with them.
         self._first = self._head(request, head_id)
-        return super().draft_view(request, head_id)
+        answer: HttpResponse = super().draft_view(request, head_id)
+        return answer
 
     def first_content(self) -> Any:
         return {"name": self._first.name, "kind": self._first.kind, "priority": self._first.priority}

@@ -25,7 +25,9 @@ _REFUSALS = problems(400, 401, 403, 404, 422)
 
 
 class PlanLearnSerializer(serializers.Serializer):
-    source = serializers.CharField(max_length=100, help_text="The key of the source whose latest events are looked at.")
+    source = serializers.CharField(  # type: ignore[assignment]
+        max_length=100, help_text="The key of the source whose latest events are looked at."
+    )
     required_share = serializers.FloatField(
         min_value=0.01,
         max_value=1,

@@ -37,7 +37,7 @@ _ASKED = [
 
 class ViolationSerializer(serializers.Serializer):
     day = serializers.DateField()
-    source = serializers.CharField(source="source.key")
+    source = serializers.CharField(source="source.key")  # type: ignore[assignment]
     plan = serializers.CharField(source="plan_version.head.key")
     plan_version = serializers.IntegerField(source="plan_version.number")
     call = serializers.CharField(source="kind")
@@ -58,7 +58,7 @@ class ViolationsSerializer(serializers.Serializer):
 
 
 class ReplaySerializer(serializers.Serializer):
-    source = serializers.CharField(max_length=100, help_text="The key of the source.")
+    source = serializers.CharField(max_length=100, help_text="The key of the source.")  # type: ignore[assignment]
     code = serializers.CharField(max_length=64, help_text="Why they were refused, such as schema_violation.")
     event = serializers.CharField(
         max_length=200, required=False, allow_null=True, default=None, help_text="One event's name; all when left out."
@@ -131,7 +131,7 @@ def _counted(request: Request) -> QuerySet[ViolationCount]:
     if kind is not None and kind not in list(ViolationType):
         raise _invalid("type", f"Write one of {', '.join(ViolationType)}.")
     named: dict[str, Any] = {name: _text(name, asked[name]) for name in ("source", "event") if name in asked}
-    days = {name: _day(name, asked[name]) for name in ("since", "until") if name in asked}
+    days: dict[str, Any] = {name: _day(name, asked[name]) for name in ("since", "until") if name in asked}
     return violations.counted(type=kind, **named, **days)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from profiles.ingest.gates import Arrival, Findings, Verdict
 from profiles.plans import live, violations
-from profiles.plans.checking import Judgement
+from profiles.plans.explaining import Judgement
 from profiles.plans.findings import ViolationType
 from profiles.plans.live import LivePlan
 

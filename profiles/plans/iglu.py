@@ -82,7 +82,7 @@ def rules(document: Any) -> tuple[Rule, ...]:
 def _schema(rule: Rule, vendor: str, name: str) -> dict[str, Any]:
     inside = _inside(rule)
     data = dict(rule.schema["properties"][rule.part]) if inside else {}
-    beyond = {"type": rule.call.value, "key": rule.key}
+    beyond: dict[str, Any] = {"type": rule.call.value, "key": rule.key}
     rest = dict(rule.schema)
     if inside:
         rest["properties"] = {name: one for name, one in rule.schema["properties"].items() if name != rule.part}

@@ -32,7 +32,8 @@ RULE = {"event": "Order Completed", "measure": "count", "op": ">=", "value": 3}
 PAGES = {
     "administrator": [
         "/admin/", "/admin/profiles/profile/", "/admin/profiles/merge/", "/admin/segments/segment/",
-        "/admin/consent/purpose/", "/admin/consent/notice/", "/admin/profiles/source/", "/admin/profiles/inboxrow/",
+        "/admin/consent/purpose/", "/admin/consent/notice/", "/admin/profiles/source/", "/admin/profiles/trackingplan/",
+        "/admin/profiles/violationcount/", "/admin/profiles/inboxrow/",
         "/admin/profiles/rejectedevent/", "/admin/profiles/eventdefinition/", "/admin/profiles/propertydefinition/",
         "/admin/profiles/traitdefinition/", "/admin/cdp/apikey/", "/admin/cdp/apikey/add/", "/admin/cdp/user/",
         "/admin/cdp/accessrecord/", "/admin/cdp/job/", "/docs/",

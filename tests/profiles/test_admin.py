@@ -30,6 +30,8 @@ LISTS = (
     "profile",
     "merge",
     "source",
+    "trackingplan",
+    "violationcount",
     "inboxrow",
     "rejectedevent",
     "eventdefinition",
