@@ -12,7 +12,7 @@ from msgspec.json import decode
 from cdp.ids import from_public
 from cdp.pseudonyms import lookup_hash
 from profiles.identity.canonical import canonical
-from profiles.models import IdentifierType
+from profiles.identity.rules import known_rule
 
 PROFILE_ID = "id"
 
@@ -103,7 +103,8 @@ def _asked(type: str, value: str) -> list[Any] | None:
     if type == PROFILE_ID:
         number = from_public(value)
         return None if number is None else [number]
-    if type not in IdentifierType.values:
+    rule = known_rule()
+    if type not in rule.names:
         return None
-    spelled = canonical(type, value)
+    spelled = canonical(type, value, country=rule.country)
     return None if spelled is None else [type, lookup_hash(type, spelled)]

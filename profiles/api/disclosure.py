@@ -18,10 +18,9 @@ from cdp.models.access_record import Outcome
 from cdp.problems import FieldError, Problem
 from profiles import lanes
 from profiles.api.reads import Read, Withheld, withhold
-from profiles.models import IdentifierType
+from profiles.identity.rules import known_types
 from profiles.queries import PROFILE_ID, PersonCard, find_card
 
-TYPES = (*IdentifierType.values, PROFILE_ID)
 ACTIVITY = "activity"
 TRAIT = "traits."
 EVERYTHING = "*"
@@ -30,7 +29,7 @@ _PERSONAL = frozenset({"identifiers", "traits", "segments"})
 
 def types() -> tuple[str, ...]:
     """The kinds of names that a person can be read by."""
-    return TYPES
+    return (*known_types(), PROFILE_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +82,16 @@ def check_purpose(asked: str, *, key: KeyFacts) -> None:
         raise Problem(403, "purpose_not_allowed", told, (FieldError("purpose", told),))
 
 
+def check_type(type: str) -> None:
+    """Refuse a kind of name that nobody has here; raises a Problem."""
+    if type not in types():
+        told = f"type is one of {', '.join(types())}."
+        raise Problem(400, "unknown_identifier_type", told, (FieldError("type", told),))
+
+
 def disclose(*, key: KeyFacts, type: str, value: str, asked: frozenset[str], now: datetime) -> Disclosure:
     """Find the person and decide what of `asked` this key is told; raises a Problem where it is nobody."""
-    if type not in TYPES:
-        told = f"type is one of {', '.join(TYPES)}."
-        raise Problem(400, "unknown_identifier_type", told, (FieldError("type", told),))
+    check_type(type)
     card = _current_card(type, value)
     if card is None:
         raise Problem(404, "not_found", "There is nobody under this name.")

@@ -29,8 +29,7 @@ from cdp.limits import Standing
 from cdp.outages import is_passing
 from cdp.problems import FieldError, Problem, problem_response
 from profiles.api import disclosure
-from profiles.api.disclosure import TRAIT, TYPES, Disclosure
-from profiles.models import IdentifierType
+from profiles.api.disclosure import TRAIT, Disclosure
 from profiles.queries import Sections
 
 PARTS = ("identifiers", "traits", "segments", "consent")
@@ -149,8 +148,13 @@ def _traits(person: Disclosure, profile: Mapping[str, Any], *, verbose: bool) ->
 
 
 # -- what the OpenAPI document says -----------------------------------------------------------------------------------
+NAME_TYPE = OpenApiParameter(
+    "type", str, OpenApiParameter.PATH, description="user_id, email, phone, anonymous_id, a kind of your own, or id."
+)
+
+
 class IdentifierSerializer(serializers.Serializer):
-    type = serializers.ChoiceField(IdentifierType.choices)
+    type = serializers.CharField()
     value = serializers.CharField()
     first_seen_at = serializers.DateTimeField()
 
@@ -199,7 +203,7 @@ class Described(APIView):
     @extend_schema(
         operation_id="profiles_read",
         parameters=[
-            OpenApiParameter("type", str, OpenApiParameter.PATH, enum=TYPES),
+            NAME_TYPE,
             OpenApiParameter("value", str, OpenApiParameter.PATH),
             OpenApiParameter("purpose", str, description="May only repeat the purpose of the key."),
             OpenApiParameter("include", str, description="identifiers, traits, traits.<name>, segments, consent"),

@@ -16,9 +16,10 @@ from cdp.api.permissions import key_with
 from cdp.api.schema import problems
 from cdp.ids import to_public
 from cdp.models import Scope
-from cdp.problems import FieldError, Problem
+from cdp.problems import Problem
 from cdp.roles import Role
-from profiles.api.profile import TYPES, WithheldSerializer
+from profiles.api.disclosure import check_type
+from profiles.api.profile import NAME_TYPE, WithheldSerializer
 from profiles.api.reads import Withheld
 from profiles.queries import find_profile
 from segments import reasons
@@ -79,7 +80,7 @@ class WhyView(APIView):
     @extend_schema(
         operation_id="profiles_why",
         parameters=[
-            OpenApiParameter("type", str, OpenApiParameter.PATH, enum=TYPES),
+            NAME_TYPE,
             OpenApiParameter("value", str, OpenApiParameter.PATH),
             OpenApiParameter("key", str, OpenApiParameter.PATH),
             OpenApiParameter("purpose", str, description="May only repeat the purpose of the key."),
@@ -106,9 +107,7 @@ class WhyView(APIView):
 
 
 def _person(type: str, value: str) -> int:
-    if type not in TYPES:
-        told = f"type is one of {', '.join(TYPES)}."
-        raise Problem(400, "unknown_identifier_type", told, (FieldError("type", told),))
+    check_type(type)
     profile_id = find_profile(type=type, value=value)
     if profile_id is None:
         raise Problem(404, "not_found", "There is nobody under this name.")

@@ -38,13 +38,14 @@ def main() -> int:
         print(f"Skipped: no browser, none of {', '.join(PROGRAMS)} is on the PATH.")
         return 0
     installed = packages.install(flags.PACKAGES)
-    with own_product() as running, _site(installed) as origin, sync_playwright() as playwright:
+    with own_product() as running, _site(installed) as origin:
         with flags.in_the_database_of(running):
             flags.publish_germans()
         flags.settle_in(running.base_url, write_key=running.write_key, read_key=running.read_key)
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        problems = visit(browser, running, origin)
-        browser.close()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+            problems = visit(browser, running, origin)
+            browser.close()
     print("\n".join(problems), end="\n" if problems else "")
     return 1 if problems else 0
 

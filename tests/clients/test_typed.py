@@ -64,7 +64,7 @@ def test_a_batch_is_sent_and_its_person_read(reader: Any, running: Running) -> N
     assert profile.traits.to_dict() == {"country": "DE", "age": 36}
     assert [(one.key, one.version) for one in profile.segments] == [("germans", 1)]
 
-    why = module("api.profiles.profiles_why").sync(models.ProfilesWhyType.USER_ID, user, "germans", client=reader)
+    why = module("api.profiles.profiles_why").sync("user_id", user, "germans", client=reader)
     assert (why.is_member, why.segment) == (True, "germans")
 
 
@@ -93,7 +93,7 @@ def _profile(reader: Any, user: str) -> Any:
 
 def _answer(reader: Any, user: str) -> Any:
     read = module("api.profiles.profiles_read")
-    return read.sync_detailed(module("models").ProfilesReadType.USER_ID, user, client=reader)
+    return read.sync_detailed("user_id", user, client=reader)
 
 
 def _until(ask: Any, is_there: Any) -> Any:
