@@ -40,6 +40,7 @@ PERSONAL_DATA: Declaration = {
         "created_by": Personal.STAFF,
         "submitted_by": Personal.STAFF,
     },
+    models.InboxDayTotal: {},
     models.InboxRow: {"body": _CONTENT, "ip": _IDENTIFIER, "gpc": _CONTENT},
     models.Lane: {},
     models.Link: {"origin_id": _REFERENCE, "root_id": _REFERENCE, "event_id": _REFERENCE, "decided_by": Personal.STAFF},
@@ -76,6 +77,8 @@ PERSONAL_DATA: Declaration = {
     models.RejectedEvent: {"message_id": _CONTENT, "event": _CONTENT, "reason": _CONTENT, "payload": _CONTENT},
     models.SeparatedOrigin: {"origin_id": _REFERENCE},
     models.Separation: {"lifted_by": Personal.STAFF, "lifted_comment": Personal.STAFF},
+    # how far a step came among the origins, and whom it came to last
+    models.RetiredMonth: {"after_origin": _REFERENCE},
     models.Sighting: {
         "origin_id": _REFERENCE,
         "with_origin_id": _REFERENCE,

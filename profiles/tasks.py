@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from celery import shared_task
 from django.utils import timezone
 
-from profiles import days, lanes
+from profiles import days, lanes, retention
 from profiles.exports import jobs as export_jobs
 from profiles.identity import rollout
 from profiles.imports import uploads
@@ -35,6 +35,14 @@ def sweep() -> None:
     lanes.release_parked()
     if work_off(until=time.monotonic() + SHARE_SECONDS, sweeping=True):
         doorbell.ring()
+
+
+@shared_task(name="profiles.retention")
+def let_go() -> None:
+    """Let go of what is older than was promised, for a share of time; what is left comes with the next minute."""
+    until = time.monotonic() + SHARE_SECONDS
+    while retention.advance(now=timezone.now()) and time.monotonic() < until:
+        pass
 
 
 def work_off(*, until: float, sweeping: bool = False) -> bool:

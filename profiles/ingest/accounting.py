@@ -9,14 +9,19 @@ from profiles.models.inbox import InboxState
 
 # One statement, hence one snapshot: a claim that commits meanwhile is seen wholly or not at all. Accepted are the
 # events of committed inbox rows; a request refused as a whole lies outside. A parked row is pending until somebody
-# takes it up again.
+# takes it up again. A day of the inbox that was let go of stands as its sums and counts as a whole.
 _TOTALS = """
+WITH counted AS (
+    SELECT source_id, event_count, stored, duplicates, rejected, state FROM inbox
+     WHERE %(since)s::timestamptz IS NULL OR received_at >= %(since)s
+     UNION ALL
+    SELECT source_id, accepted, stored, duplicates, rejected, %(done)s FROM inbox_day_total
+     WHERE %(since)s::timestamptz IS NULL OR day >= (%(since)s::timestamptz AT TIME ZONE 'UTC')::date)
 SELECT coalesce(sum(event_count), 0), coalesce(sum(stored), 0), coalesce(sum(duplicates), 0),
        coalesce(sum(rejected), 0), coalesce(sum(event_count) FILTER (WHERE state <> %(done)s), 0),
        coalesce(sum(event_count) FILTER (WHERE state = %(parked)s), 0)
-FROM inbox
-WHERE (%(since)s::timestamptz IS NULL OR received_at >= %(since)s)
-  AND (%(source)s::text IS NULL OR source_id = (SELECT id FROM source WHERE key = %(source)s))
+FROM counted
+WHERE %(source)s::text IS NULL OR source_id = (SELECT id FROM source WHERE key = %(source)s)
 """
 
 

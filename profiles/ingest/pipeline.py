@@ -91,9 +91,9 @@ def store(leased: Sequence[LeasedRow], *, lease: int) -> None:
     _drop_known(work)
     writes = verdicts.screen(work)
     received = max(row.received_at for row in leased)
+    _prepare_months([draft for draft in work.drafts if draft.refused is None])
     origin_of = _resolve(work)
     verdicts.set_aside(work, origin_of)
-    _prepare_months(work.drafts)
     with transaction.atomic():
         rules.hold(work.rule)
         _store(work, origin_of)

@@ -13,6 +13,7 @@ from profiles.models.identity_rule_version import IdentityRuleVersion
 from profiles.models.import_fault import ImportFault
 from profiles.models.import_request import ImportRequest
 from profiles.models.inbox import InboxRow, InboxState
+from profiles.models.inbox_day_total import InboxDayTotal
 from profiles.models.lane import Lane
 from profiles.models.link import Link, LinkReason
 from profiles.models.merge import Merge
@@ -23,6 +24,7 @@ from profiles.models.property_definition import PropertyDefinition
 from profiles.models.refused_identifier import RefusedIdentifier
 from profiles.models.refused_join import JoinRefusal, RefusedJoin
 from profiles.models.rejected_event import RejectedEvent
+from profiles.models.retired_month import RetiredMonth
 from profiles.models.separation import SeparatedOrigin, Separation, Side
 from profiles.models.sighting import Sighting
 from profiles.models.source import Source, SourceKind
@@ -58,6 +60,7 @@ __all__ = [
     "ImportFault",
     "ImportJob",
     "ImportRequest",
+    "InboxDayTotal",
     "InboxRow",
     "InboxState",
     "JoinRefusal",
@@ -73,6 +76,7 @@ __all__ = [
     "RefusedIdentifier",
     "RefusedJoin",
     "RejectedEvent",
+    "RetiredMonth",
     "SeparatedOrigin",
     "Separation",
     "Side",
