@@ -18,7 +18,7 @@ from cdp.supervisor.child import Child, spawn
 from cdp.supervisor.folder import DataFolder, signal_group
 from cdp.supervisor.programs import Program
 
-_READY_SECONDS = 90
+_READY_SECONDS = 180
 _HOPELESS_FALLS = 3
 _REVIVE_SECONDS = 2
 
