@@ -13,7 +13,7 @@ from cdp.access import Actor
 from cdp.models import Job
 from profiles.exports import gates, tables
 from profiles.exports.gates import PurposeRefused
-from profiles.models.file_job import EXPORT_KIND as KIND
+from profiles.models.file_job import EXPORT_KIND
 
 
 class ExportRefused(Exception):
@@ -46,8 +46,8 @@ class Wanted:
 
     @classmethod
     def from_json(cls, stated: Mapping[str, Any]) -> "Wanted":
-        days = (date.fromisoformat(stated[side]) for side in ("from", "to"))
-        return cls(stated["purpose"], *days, tuple(stated["tables"]))
+        start, end = (date.fromisoformat(stated[side]) for side in ("from", "to"))
+        return cls(stated["purpose"], start, end, tuple(stated["tables"]))
 
 
 @transaction.atomic
@@ -55,7 +55,7 @@ def request(*, wanted: Wanted, by: Actor, now: datetime) -> Job:
     """Ask for an export, and record who asked. Raises ExportRefused."""
     _check(wanted, now=now)
     job = Job.objects.create(
-        kind=KIND,
+        kind=EXPORT_KIND,
         arguments={"filter": wanted.as_json(), "requester": {"kind": by.kind.value, "id": by.id}},
         created_by_id=int(by.id) if by.kind == "user" else None,
         created_at=now,
@@ -111,4 +111,4 @@ def cancel(*, job: Job, by: Actor, now: datetime) -> bool:
 
 
 def find(job_id: int) -> Job | None:
-    return Job.objects.filter(kind=KIND, pk=job_id).first()
+    return Job.objects.filter(kind=EXPORT_KIND, pk=job_id).first()

@@ -12,7 +12,7 @@ from cdp.leased_jobs import NotHeld
 from cdp.models import Job
 from cdp.models.job import JobState
 from profiles.exports import asking, writing
-from profiles.exports.asking import KIND
+from profiles.models.file_job import EXPORT_KIND
 
 _SYSTEM = Actor.system("exports")
 
@@ -40,8 +40,8 @@ def _claim(*, now: datetime, only: Job | None) -> Job | None:
     """One export at a time, so that the others of a worker's processes are left for the events that come in."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('cdp data exports'))")
-    running = Job.objects.filter(kind=KIND, state=JobState.RUNNING, leased_until__gte=Now())
-    return None if running.exists() else leased_jobs.claim(kind=KIND, now=now, only=only)
+    running = Job.objects.filter(kind=EXPORT_KIND, state=JobState.RUNNING, leased_until__gte=Now())
+    return None if running.exists() else leased_jobs.claim(kind=EXPORT_KIND, now=now, only=only)
 
 
 @transaction.atomic
@@ -67,7 +67,7 @@ def forget_expired(*, now: datetime) -> int:
     """Delete the exports whose time is over, with a record of each; say how many."""
     gone = 0
     before = now - timedelta(days=settings.CDP_EXPORT_DAYS)
-    for job in Job.objects.filter(kind=KIND, state=JobState.DONE, finished_at__lt=before).defer("result"):
+    for job in Job.objects.filter(kind=EXPORT_KIND, state=JobState.DONE, finished_at__lt=before).defer("result"):
         path = writing.path_of(job)
         if path.exists():
             with transaction.atomic():

@@ -166,8 +166,7 @@ def _write_tables(cursor: Any, folder: Path, wanted: Wanted, *, now: datetime, r
     chosen = [table for name, table in tables.known().items() if not wanted.tables or name in wanted.tables]
     files: list[dict[str, Any]] = []
     for table in chosen:
-        written = sum(file["rows"] for file in files)
-        files += _write_table(cursor, folder, table, asked, lambda rows, before=written: report(before + rows))
+        files += _write_table(cursor, folder, table, asked, _after(sum(file["rows"] for file in files), report))
     return {
         "format": FORMAT,
         "product_version": settings.SPECTACULAR_SETTINGS["VERSION"],
@@ -182,6 +181,11 @@ def _write_tables(cursor: Any, folder: Path, wanted: Wanted, *, now: datetime, r
         "tables": [_described(table, files) for table in chosen],
         "files": files,
     }
+
+
+def _after(before: int, report: Report) -> Report:
+    """Count on from what other tables had."""
+    return lambda rows: report(before + rows)
 
 
 def _permit(cursor: Any, wanted: Wanted, *, now: datetime, report: Report) -> dict[str, int]:

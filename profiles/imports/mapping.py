@@ -143,7 +143,7 @@ def load(path: Path) -> Mapping:
 
 def read(content: bytes, *, named: str = "mapping") -> Mapping:
     """Read a mapping. Raises MappingRefused."""
-    mapping = decoded(_mapping, content, named=named)
+    mapping: Mapping = decoded(_mapping, content, named=named)
     _check(mapping)
     return mapping
 

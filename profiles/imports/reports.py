@@ -62,8 +62,16 @@ def totals(job: Job) -> Totals:
     with connection.cursor() as cursor:
         cursor.execute(_BECAME, {"job": job.pk, "done": InboxState.DONE.value})
         stored, duplicates, rejected, pending = map(int, cursor.fetchone())
-    counted = [far.get(name, 0) for name in ("lines", "events", "left_out", "unreadable")]
-    return Totals(*counted, stored, duplicates, rejected, pending)
+    return Totals(
+        rows=far.get("lines", 0),
+        events=far.get("events", 0),
+        left_out=far.get("left_out", 0),
+        unreadable=far.get("unreadable", 0),
+        stored=stored,
+        duplicates=duplicates,
+        rejected=rejected,
+        pending=pending,
+    )
 
 
 def faults(job: Job, *, limit: int = 100, skip: int = 0) -> list[Fault]:

@@ -31,7 +31,7 @@ from profiles.ingest.bodies import BATCH
 from profiles.ingest.inbox import Sender
 from profiles.ingest.incoming import Rejected, RejectionCode
 from profiles.models import ImportFault, ImportRequest, Source
-from profiles.models.file_job import IMPORT_KIND as KIND
+from profiles.models.file_job import IMPORT_KIND
 from profiles.models.source import SourceKind
 
 EVENTS_PER_REQUEST = 500
@@ -137,8 +137,8 @@ def _alone(arguments: dict[str, str]) -> Iterator[None]:
 
 
 def _job(arguments: dict[str, str], *, now: datetime) -> Job:
-    known = Job.objects.filter(kind=KIND, arguments=arguments).order_by("-id").first()
-    return known or Job.objects.create(kind=KIND, arguments=arguments, state=JobState.RUNNING, created_at=now)
+    known = Job.objects.filter(kind=IMPORT_KIND, arguments=arguments).order_by("-id").first()
+    return known or Job.objects.create(kind=IMPORT_KIND, arguments=arguments, state=JobState.RUNNING, created_at=now)
 
 
 def _builder(mapping: AnyMapping, *, file: str, dated: datetime | None, otherwise: datetime) -> _Builder:

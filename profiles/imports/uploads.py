@@ -24,8 +24,9 @@ from profiles.imports import mapping as event_mappings
 from profiles.imports import people, running
 from profiles.imports.mapping import MappingRefused
 from profiles.imports.reading import FileRefused
-from profiles.imports.running import KIND, AlreadyRunning, AnyMapping, Progress
+from profiles.imports.running import AlreadyRunning, AnyMapping, Progress
 from profiles.ingest import doorbell
+from profiles.models.file_job import IMPORT_KIND
 
 _SHARE_SECONDS = 100.0
 _MOST_PENDING = 50_000  # an import leaves room in the inbox for those who send at this moment
@@ -98,7 +99,7 @@ def _ask(file: Content, wanted: Wanted, chosen: AnyMapping, *, by: Actor, now: d
         "requester": {"kind": by.kind.value, "id": by.id},
     }
     creator = int(by.id) if by.kind == "user" else None
-    job = Job.objects.create(kind=KIND, arguments=arguments, created_by_id=creator, created_at=now)
+    job = Job.objects.create(kind=IMPORT_KIND, arguments=arguments, created_by_id=creator, created_at=now)
     basis = {"import": job.pk, "source": arguments["source"], "mapping": chosen.name}
     access.record(actor=by, action="data.import", profile_ids=[], purpose="", fields=[], now=now, basis=basis)
     return job
@@ -132,7 +133,7 @@ class _ShareUsed(Exception):
 
 def run_next(*, now: datetime, clock: Callable[[], float] = time.monotonic, only: Job | None = None) -> bool:
     """Go on with the oldest import that waits, for a share of time; say whether there was one."""
-    job = leased_jobs.claim(kind=KIND, now=now, may=_may_begin, only=only)
+    job = leased_jobs.claim(kind=IMPORT_KIND, now=now, may=_may_begin, only=only)
     if job is None:
         return False
     until = clock() + _SHARE_SECONDS
@@ -199,7 +200,7 @@ def cancel(*, job: Job, by: Actor, now: datetime) -> bool:
 def forget_files(*, now: datetime) -> None:
     """Delete files whose import ended a week ago: until then it can be looked at what was in a row."""
     for folder in _root().glob("*"):
-        job = Job.objects.filter(kind=KIND, pk=int(folder.name)).first() if folder.name.isdecimal() else None
+        job = Job.objects.filter(kind=IMPORT_KIND, pk=int(folder.name)).first() if folder.name.isdecimal() else None
         if job is None or (job.finished_at is not None and job.finished_at < now - _KEPT):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -209,7 +210,7 @@ def path_of(job: Job) -> Path:
 
 
 def find(job_id: int) -> Job | None:
-    return Job.objects.filter(kind=KIND, pk=job_id).first()
+    return Job.objects.filter(kind=IMPORT_KIND, pk=job_id).first()
 
 
 def _folder(job: Job) -> Path:

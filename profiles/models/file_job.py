@@ -1,6 +1,6 @@
 """Jobs as their own pages show them. The rows are the platform's jobs; what is here has no table of its own."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 
@@ -19,7 +19,7 @@ class _OfKind(models.Manager["Job"]):
 
 
 class ImportJob(Job):
-    objects: ClassVar = _OfKind(IMPORT_KIND)
+    objects: ClassVar[Any] = _OfKind(IMPORT_KIND)
 
     class Meta:
         proxy = True
@@ -28,7 +28,7 @@ class ImportJob(Job):
 
 
 class DataExport(Job):
-    objects: ClassVar = _OfKind(EXPORT_KIND)
+    objects: ClassVar[Any] = _OfKind(EXPORT_KIND)
 
     class Meta:
         proxy = True

@@ -60,7 +60,9 @@ class FunnelStepSerializer(serializers.Serializer):
 
 
 class FunnelGroupSerializer(serializers.Serializer):
-    label = serializers.CharField(allow_null=True, help_text="null: not known, or what is left where `is_rest`.")
+    label = serializers.CharField(  # type: ignore[assignment]
+        allow_null=True, help_text="null: not known, or what is left where `is_rest`."
+    )
     is_rest = serializers.BooleanField(help_text="What is left beside the largest groups.")
     entered = serializers.IntegerField(allow_null=True)
     converted = serializers.IntegerField(allow_null=True)

@@ -181,12 +181,14 @@ def _fetched(statement: Statement) -> list[tuple[Any, ...]]:
                 raise
             told = f"This takes longer than {settings.CDP_FUNNEL_SECONDS} seconds: ask for a shorter period."
             raise ReportRefused("from", told) from None
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def _row(found: Sequence[Any], *, steps: int) -> _Row:
-    head, counts = found[:3], found[3:]
-    return _Row(*head, tuple(counts[:steps]), (None, *counts[steps : 2 * steps - 1]), counts[-1])
+    is_total, is_rest, label, *counts = found
+    medians = (None, *counts[steps : 2 * steps - 1])
+    return _Row(is_total, is_rest, label, tuple(counts[:steps]), medians, counts[-1])
 
 
 # -- what is told ----------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from profiles.imports.mapping import MappingRefused
 from profiles.imports.uploads import FileKind, Wanted
 from profiles.ingest import accounting
 from profiles.models import ImportFault, Source, Trait
+from profiles.models.file_job import IMPORT_KIND
 from tests.conftest import DATA_DIR
 from tests.profiles import stream
 
@@ -154,7 +155,7 @@ def test_what_fails_is_told_by_row_and_column_with_the_reason_and_without_the_va
 
 @database
 def test_a_cell_of_the_report_is_no_formula(tmp_path: Path) -> None:
-    job = Job.objects.create(kind=running.KIND, state=JobState.RUNNING, created_at=timezone.now())
+    job = Job.objects.create(kind=IMPORT_KIND, state=JobState.RUNNING, created_at=timezone.now())
     ImportFault.objects.create(job=job, row=1, column='=HYPERLINK("x")', value_class="empty", reason="+1")
     _, line = b"".join(reports.as_csv(job)).decode().splitlines()
     assert line == '"1","\'=HYPERLINK(""x"")","empty","\'+1","unreadable"'

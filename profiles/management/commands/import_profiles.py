@@ -13,7 +13,7 @@ from profiles.identity.rules import known_types
 from profiles.imports import people, proposing, reports, running
 from profiles.imports.mapping import MappingRefused
 from profiles.imports.reading import FileRefused
-from profiles.imports.running import KIND, AlreadyRunning
+from profiles.imports.running import AlreadyRunning
 from profiles.ingest import inbox
 from profiles.management.commands import import_events
 from profiles.models import ImportJob
@@ -65,7 +65,7 @@ class Command(import_events.Command):
         self._report(options["report"], running.arguments_of(file, chosen, source, options["dated"]))
 
     def _report(self, target: Path | None, arguments: dict[str, str]) -> None:
-        job = ImportJob.objects.filter(kind=KIND, arguments=arguments).latest("id")
+        job = ImportJob.objects.filter(arguments=arguments).latest("id")
         for fault in reports.faults(job, limit=_REPORT_ROWS):
             self.stderr.write(f"row {fault.row}: {fault.column} ({fault.value_class}): {fault.reason}")
         if target is not None:
