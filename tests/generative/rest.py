@@ -66,9 +66,7 @@ def _run(base_url: str, asked: argparse.Namespace) -> int:
             for mode in GenerationMode:
                 if time.monotonic() < until and tally.examples < asked.examples:
                     attack(operation, mode, house=house, send=send, tally=tally, examples=share)
-            print(
-                f"{tally.examples} examples, {len(tally.faults)} faults: {operation.label}", file=sys.stderr, flush=True
-            )
+            print(f"{tally.examples:>6} {len(tally.faults):>3} faults  {operation.label}", file=sys.stderr, flush=True)
     return _tell(tally, len(operations))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.wsgi import get_wsgi_application
+from django.test import Client
 from schemathesis import Case, GenerationMode
 
 from cdp.workspace import FirstRun
@@ -19,6 +20,7 @@ from profiles.ingest import accounting
 from profiles.models import InboxRow, InboxState
 from tests.conftest import empty_database
 from tests.generative.attack import Caller, House, Tally, attack, furnish
+from tests.generative.found import FOUND, Found
 from tests.profiles import stream
 
 EXAMPLES = int(os.environ.get("CDP_EXAMPLES", "3"))
@@ -50,6 +52,13 @@ def test_every_operation_answers_as_documented_and_never_with_a_server_error(
 
 def in_process(case: Case, caller: Caller) -> Any:
     return case.call(headers=dict(caller))
+
+
+@pytest.mark.parametrize("found", FOUND, ids=lambda found: found.was)
+def test_what_was_found_once_stays_answered_well(house: House, found: Found) -> None:
+    shown = {"Authorization": f"Bearer {house.key()}"}
+    answer = Client().generic(found.method, found.address, found.body, "application/json", headers=shown)
+    assert answer.status_code in found.statuses, answer.content
 
 
 def test_whatever_the_door_took_is_accounted_for_and_parks_nothing(house: House) -> None:

@@ -216,6 +216,7 @@ def test_include_exclude_start_and_end_choose_events(ada: int) -> None:
     assert names(start=at(1).isoformat()) == ["Looked", "Bought"]
     assert names(end=at(2).isoformat()) == ["Bought", "identify"]
     assert names(end="2025-01-01") == []
+    assert names(end="2285-12-26T05:17:41.621-19:19") == ["Looked", "Bought", "identify"]
 
 
 def test_a_page_of_somebody_with_many_events_reads_no_more_than_of_somebody_with_few() -> None:

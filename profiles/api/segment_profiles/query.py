@@ -115,7 +115,8 @@ def moment(given: Mapping[str, str], parameter: str) -> datetime | None:
         found = None
     if found is None or found.year not in _YEARS:
         raise invalid(parameter, "is a date or time in ISO 8601, as 2026-03-01 or 2026-03-01T12:00:00Z")
-    return found.replace(tzinfo=found.tzinfo or UTC)
+    # In UTC: PostgreSQL refuses offsets of sixteen hours and more, which ISO 8601 has.
+    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
 
 
 def invalid(parameter: str, told: str) -> Problem:
