@@ -121,15 +121,18 @@ def _summary(errors: tuple[FieldError, ...]) -> str:
     return "; ".join(told) or "The request is not valid."
 
 
+_API = ("/v1/", "/ofrep/")
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """handler404: a problem under /v1, Django's page elsewhere."""
-    if request.path.startswith("/v1/"):
+    """handler404: a problem among the addresses for programs, Django's page elsewhere."""
+    if request.path.startswith(_API):
         return problem_response(Problem(404, "not_found", "There is no such address."))
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500: the cause is in the log; the outside learns that it was us."""
-    if request.path.startswith("/v1/"):
+    if request.path.startswith(_API):
         return problem_response(Problem(500, "internal", "Something went wrong on our side. Nothing was accepted."))
     return defaults.server_error(request)
