@@ -48,7 +48,9 @@ def copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Se
 def copy_text(cursor: Any, table: str, columns: Sequence[str], spelled: str) -> None:
     """Copy rows that are already spelled in COPY's text format."""
     if spelled:
-        cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO(spelled))
+        # Django puts its own errors in place of the driver's everywhere but here.
+        with cursor.db.wrap_database_errors:
+            cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", io.StringIO(spelled))
 
 
 def array(values: Iterable[object]) -> str:

@@ -6,9 +6,9 @@ is returned depends on the stored row alone: reading it again gives the same eve
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol, Union
 
-from msgspec import DecodeError, Struct
+from msgspec import DecodeError, Meta, Raw, Struct
 from msgspec.json import Decoder
 
 from profiles.ingest import clocks, faults
@@ -90,6 +90,21 @@ class _Event(Struct):
     sentAt: Any = None
 
 
+# What passes here needs no second look at its numbers and its depth. Whatever does not, read in one go with all the
+# events of its request, is read again by itself, and only then judged. Written out, because no type refers to itself.
+_Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Number = Annotated[float, Meta(gt=-NUMBER_LIMIT, lt=NUMBER_LIMIT)]
+_Single = Union[str, bool, _Integer, _Number, None]  # noqa: UP007 - what a decoder is made from
+_Inner = Union[_Single, list[_Single], dict[str, _Single]]  # noqa: UP007
+_Fit = dict[str, Union[_Single, list[_Inner], dict[str, _Inner]]] | None  # noqa: UP007
+
+
+class _FitEvent(_Event):
+    traits: _Fit = None
+    properties: _Fit = None
+    context: _Fit = None
+
+
 class _Shared(Struct):
     """What a batch says about all of its events."""
 
@@ -98,6 +113,7 @@ class _Shared(Struct):
 
 
 _event = Decoder(_Event)
+_fit_events = Decoder(list[_FitEvent])
 _context_of_batch = Decoder(dict[str, Any] | None)
 _anything = Decoder()
 
@@ -113,7 +129,23 @@ def events(row: StoredRequest) -> list[IncomingEvent | Rejected]:
         shared = _shared(opened)
     except EventRefused as refused:
         return [_rejected(row, position, opened, refused) for position in range(len(opened.events))]
-    return [_one(row, position, opened, shared) for position in range(len(opened.events))]
+    fit = _all_fit(opened)
+    return [_one(row, position, opened, shared, fit) for position in range(len(opened.events))]
+
+
+def _all_fit(opened: OpenedBody) -> list[_FitEvent] | None:
+    """Decode all events in one go, at half the price; None where one of them has to be looked at more closely."""
+    plain = b"[%s]" % b",".join(opened.events)
+    if _NUL_ESCAPE in plain or (len(plain) > MAX_EVENT_BYTES and max(map(_size, opened.events)) > MAX_EVENT_BYTES):
+        return None
+    try:
+        return _fit_events.decode(plain)
+    except (DecodeError, ValueError, RecursionError):
+        return None
+
+
+def _size(plain: Raw) -> int:
+    return memoryview(plain).nbytes
 
 
 def alone(row: StoredRequest, position: int) -> bytes:
@@ -141,9 +173,14 @@ def _alone(row: StoredRequest, position: int, opened: OpenedBody) -> bytes:
     return b'{"batch":[%s],"sentAt":%s,"context":%s}' % (plain, sent_at, context)
 
 
-def _one(row: StoredRequest, position: int, opened: OpenedBody, shared: _Shared) -> IncomingEvent | Rejected:
+def _one(
+    row: StoredRequest, position: int, opened: OpenedBody, shared: _Shared, fit: list[_FitEvent] | None
+) -> IncomingEvent | Rejected:
     try:
-        return _incoming(row, position, bytes(opened.events[position]), shared)
+        if fit is not None:
+            return _incoming(row, position, fit[position], shared)
+        plain = bytes(opened.events[position])
+        return _incoming(row, position, _decode(_event, plain), shared, plain)
     except EventRefused as refused:
         return _rejected(row, position, opened, refused)
 
@@ -170,8 +207,10 @@ def _shared(opened: OpenedBody) -> _Shared:
     return _Shared(_time(_decode(_anything, bytes(opened.sent_at), at="sentAt"), "sentAt"), context)
 
 
-def _incoming(row: StoredRequest, position: int, plain: bytes, shared: _Shared) -> IncomingEvent:
-    event: _Event = _decode(_event, plain)
+def _incoming(
+    row: StoredRequest, position: int, event: _Event, shared: _Shared, plain: bytes | None = None
+) -> IncomingEvent:
+    """Judge an event; `plain` is how it was sent where its size, its numbers and its depth are still to be judged."""
     kind = KINDS.get((event.type or "") if row.route == BATCH else row.route)
     if kind is None:
         raise EventRefused(RejectionCode.UNKNOWN_TYPE, "type", f"type is none of {', '.join(KINDS)}.")
@@ -180,11 +219,8 @@ def _incoming(row: StoredRequest, position: int, plain: bytes, shared: _Shared) 
         raise EventRefused(RejectionCode.MISSING_ID, "userId", "Neither userId nor anonymousId is given.")
     previous_id, group_id = _id(event.previousId, "previousId"), _id(event.groupId, "groupId")
     # After the ids: that an event names nobody is what its sender has to hear first, however long it is.
-    if len(plain) > MAX_EVENT_BYTES:
-        raise EventRefused(RejectionCode.TOO_LARGE, "", f"The event is larger than {MAX_EVENT_BYTES} bytes.")
-    for part in (event.properties, event.traits, event.context):
-        if part:
-            _check_fit(part, plain)
+    if plain is not None:
+        _check_size_and_fit(event, plain)
     context = _context(row, event, shared)
     content = _content(kind, event, context)
     times = _times(row, event, shared)
@@ -219,6 +255,14 @@ def _decode(decoder: Decoder[Any], plain: bytes, *, at: str = "") -> Any:
     if _NUL_ESCAPE in plain and (fault := faults.first(plain, at=at)):
         raise EventRefused(*fault)
     return value
+
+
+def _check_size_and_fit(event: _Event, plain: bytes) -> None:
+    if len(plain) > MAX_EVENT_BYTES:
+        raise EventRefused(RejectionCode.TOO_LARGE, "", f"The event is larger than {MAX_EVENT_BYTES} bytes.")
+    for part in (event.properties, event.traits, event.context):
+        if part:
+            _check_fit(part, plain)
 
 
 def _check_fit(part: dict[str, Any], plain: bytes, *, at: str = "") -> None:

@@ -23,7 +23,10 @@ _WHILE_ANOTHER_CHOOSES = 0.002
 
 _FREE_NOW = "state = 0 AND attempts < %(most)s AND (leased_until IS NULL OR leased_until < clock_timestamp())"
 _IS_FREE = f"SELECT EXISTS (SELECT FROM inbox WHERE {_FREE_NOW})"
+# Which lease holds what need not survive PostgreSQL itself: a lease that a crash forgets is taken again, and the
+# attempt it counts is lost only where PostgreSQL died, not where the payload killed its worker.
 _TAKE = f"""
+SET LOCAL synchronous_commit TO off;
 WITH free AS MATERIALIZED (
     SELECT id, received_at, event_count, attempts >= %(alone)s AS suspect FROM inbox
      WHERE {_FREE_NOW}

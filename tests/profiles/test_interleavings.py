@@ -1,7 +1,7 @@
 """A claim that is overtaken: somebody learns who is who while its events are on their way."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pytest
@@ -10,7 +10,7 @@ from django.db import connection, connections
 from profiles.identity import resolve
 from profiles.identity.resolve import Merge
 from profiles.ingest import leases, pipeline
-from profiles.ingest.gates import Claim, Verdict
+from profiles.ingest.gates import Arrival, Claim, Findings, Verdict
 from profiles.lanes import LaneBatch
 from tests.profiles.stream import apply, identify, one, person, rows, send, track, work
 
@@ -73,6 +73,12 @@ def be_overtaken(claim: Claim) -> Mapping[int, Verdict]:
     return {}
 
 
+def be_overtaken_unseen(arrivals: Sequence[Arrival]) -> Findings:
+    if any(arrival.event.name == "Slow" for arrival in arrivals):
+        meanwhile.begin()
+    return Findings()
+
+
 def lock_in_merge(merge: Merge) -> None:
     _lock_subject()
 
@@ -116,6 +122,44 @@ def test_a_device_that_changes_hands_during_a_claim_has_its_new_owner_looked_at(
         (first, 1),
         (second, 3),
     ]
+
+
+def test_what_another_claim_stores_between_a_claim_s_look_and_its_keys_is_a_duplicate(settings) -> None:
+    settings.INGEST_SCREENS = [f"{__name__}.be_overtaken_unseen"]
+    settings.INGEST_GATES = []
+    resent = track("Seen", userId="u1", message_id="one")
+
+    def store_first() -> None:
+        send([resent, track("Seen", userId="u2", message_id="two")])
+        _store_everything()
+
+    meanwhile.work = store_first
+    send([track("Slow", userId="u1"), resent, track("Else", userId="u2", message_id="two")])
+    _store_everything()
+    meanwhile.end()
+    work()
+    assert sorted(rows("SELECT name FROM events")) == [("Seen",), ("Seen",), ("Slow",)]
+    assert rows("SELECT stored, duplicates, conflicts FROM inbox ORDER BY id") == [(1, 2, 1), (2, 0, 0)]
+    assert one("SELECT sum(event_count) FROM profile") == 3
+
+
+def test_a_merge_does_not_wait_for_a_claim_and_the_claim_s_events_are_counted_for_the_winner() -> None:
+    apply(track(anonymousId="a1"))
+    apply(track(userId="u1"))
+    seen: list[int] = []
+
+    def merge() -> None:
+        send([identify(userId="u1", anonymousId="a1")])
+        work()
+        seen.append(one("SELECT sum(event_count) FROM profile WHERE merged_into IS NULL"))
+
+    meanwhile.work = merge
+    send([track("Slow", anonymousId="a1")])
+    _store_everything()
+    meanwhile.end()
+    assert seen == [3]
+    work()
+    assert rows("SELECT event_count FROM profile WHERE merged_into IS NULL") == [(4,)]
 
 
 def test_a_claim_and_a_merge_of_its_people_never_wait_for_each_other_in_a_circle(settings) -> None:
