@@ -21,7 +21,7 @@ def _check(content: Any, /) -> None:
         terms = enforcement.read(content)
     except TermsInvalid as error:
         told = tuple(FieldError(fault.field, fault.reason) for fault in error.faults)
-        raise ContentInvalid(str(error), errors=told) from None
+        raise ContentInvalid(told[0].detail, errors=told) from None
     if terms.tracking_plan and not TrackingPlan.objects.filter(key=terms.tracking_plan).exists():
         told = (FieldError("tracking_plan", f"There is no tracking plan “{terms.tracking_plan}”."),)
         raise ContentInvalid(told[0].detail, errors=told)

@@ -27,7 +27,8 @@ def _check(content: Any, /) -> None:
 
 def as_refusal(error: PlanInvalid) -> ContentInvalid:
     """Say that a plan is none in the lifecycle's way."""
-    return ContentInvalid(str(error), errors=tuple(FieldError(fault.field, fault.reason) for fault in error.faults))
+    told = tuple(FieldError(fault.field, fault.reason) for fault in error.faults)
+    return ContentInvalid(told[0].detail, errors=told)
 
 
 def _what_it_would_do(version: Any, /, *, now: datetime) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 
 ROOT = Path(__file__).resolve().parents[2]
 LISTS = [
-    *("INGEST_GATES", "LANE_STEPS", "READ_GATES", "AUDIENCES", "MERGE_STEPS", "ERASURE_STEPS"),
+    *("INGEST_SCREENS", "INGEST_GATES", "LANE_STEPS", "READ_GATES", "AUDIENCES", "MERGE_STEPS", "ERASURE_STEPS"),
     *("SUBJECT_SECTIONS", "METRICS", "DOCTOR"),
 ]
 FLOORS = {"cdp": 0, "profiles": 1, "consent": 2, "enrichment": 3, "segments": 3}

@@ -19,6 +19,12 @@ from tests.journeys.test_admin_browser import (  # noqa: F401 - fixtures
 from tests.running import Running
 
 
+@pytest.fixture(autouse=True)
+def _reads_beside_the_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The browser's driver runs a loop in this thread, and Django takes every thread with one for asynchronous."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
 @pytest.fixture(params=[DESK], ids=["desk"])
 def width(request: pytest.FixtureRequest) -> int:
     return int(request.param)
@@ -69,7 +75,7 @@ def learn_and_edit(seat: Seat, source: Source) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("link", name="Cancel").click()
     look(seat, "plan")
-    page.get_by_label("Source").select_option(label=source.name)
+    page.get_by_label("Source", exact=True).select_option(label=source.name)
     page.get_by_role("button", name="Propose a draft").click()
     expect(page.get_by_role("rowheader", name="currency")).to_be_visible()
     look(seat, "plan-learned")
