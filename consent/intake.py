@@ -14,7 +14,7 @@ from consent.ledger import LedgerError, Receipt, Statement, Teller
 from profiles.identity import resolve
 from profiles.identity.canonical import canonical
 from profiles.identity.resolve import First
-from profiles.models import IdentifierType
+from profiles.identity.rules import known_rule
 
 PROFILE_ID = "id"
 
@@ -96,7 +96,11 @@ def _known(identifier: Identifier) -> int | None:
 
 
 def _name(identifier: Identifier) -> resolve.Name:
-    spelled = canonical(identifier.type, identifier.value) if identifier.type in IdentifierType.values else None
+    rule = known_rule()
+    known = identifier.type in rule.ranks
+    spelled = canonical(identifier.type, identifier.value, country=rule.country) if known else None
     if spelled is None:
         raise NoIdentifier(f"This is not an identifier of type “{identifier.type}”.")
+    if rule.blocks(identifier.type, spelled):
+        raise NoIdentifier("The identity rule says that this is nobody's identifier.")
     return identifier.type, spelled

@@ -16,7 +16,7 @@ urlpatterns = [
     path("v1/consent/exports/<int:id>", ExportView.as_view(), name="consent-export"),
     path("v1/consent/exports/<int:id>/download", ExportDownloadView.as_view(), name="consent-export-download"),
     re_path(
-        r"^v1/consent/(?P<type>id|user_id|anonymous_id|email):(?P<value>.+)$",
+        r"^v1/consent/(?P<type>[a-z][a-z0-9_]{0,39}):(?P<value>.+)$",
         PersonConsentView.as_view(),
         name="person-consent",
     ),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from cdp.ids import from_public
 from profiles.identity import resolve
 from profiles.identity.canonical import canonical
-from profiles.models import IdentifierType, Origin, Profile
+from profiles.identity.rules import known_rule
+from profiles.models import Origin, Profile
 
 _NAME_TRAITS = ("name", "displayName", "fullName")
 
@@ -25,7 +26,8 @@ def find(*, text: str) -> tuple[int, ...]:
     An id that was merged away finds the person it became.
     """
     given = text.strip()
-    names = [(str(kind), canonical(kind, given)) for kind in IdentifierType]
+    rule = known_rule()
+    names = [(kind, canonical(kind, given, country=rule.country)) for kind in rule.names]
     origins = set(resolve.find([(kind, value) for kind, value in names if value]).values())
     number = from_public(given)
     if number is not None:

@@ -9,14 +9,19 @@ from consent.decisions import Assurance, Operation
 from consent.intake import PROFILE_ID
 from consent.models import Channel
 from consent.section import STATES
-from profiles.models import IdentifierType
-
-IDENTIFIER_TYPES = (PROFILE_ID, *IdentifierType.values)
+from profiles.identity.rules import known_types
 
 
 class ConsentSubjectSerializer(serializers.Serializer):
-    type = serializers.ChoiceField(choices=IDENTIFIER_TYPES)
+    type = serializers.CharField(
+        max_length=40, help_text="A type of the live identity rule, such as user_id or email, or id for a profile id."
+    )
     value = serializers.CharField(max_length=500)
+
+    def validate_type(self, type: str) -> str:
+        if type not in (known := (PROFILE_ID, *known_types())):
+            raise serializers.ValidationError(f"The type is one of {', '.join(known)}.")
+        return type
 
 
 class NoticeSerializer(serializers.Serializer):

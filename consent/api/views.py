@@ -88,7 +88,7 @@ class PersonConsentView(_ConsentView):
     @extend_schema(
         operation_id="consent_read",
         parameters=[
-            OpenApiParameter("type", str, OpenApiParameter.PATH, enum=["id", "user_id", "anonymous_id", "email"]),
+            OpenApiParameter("type", str, OpenApiParameter.PATH, description="id, user_id, email, phone …"),
             OpenApiParameter("value", str, OpenApiParameter.PATH),
         ],
         responses={200: PersonConsentSerializer, **problems(401, 403, 404, 422)},

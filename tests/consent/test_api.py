@@ -97,7 +97,7 @@ def test_an_idempotency_key_gives_the_same_receipt(writer, marketing, header):
     ("change", "status", "field"),
     [
         ({"operation": "expire"}, 400, "operation"),
-        ({"identifier": {"type": "phone", "value": "1"}}, 400, "identifier.type"),
+        ({"identifier": {"type": "fax", "value": "1"}}, 400, "identifier.type"),
         ({"identifier": {"type": "email", "value": "nobody"}}, 422, "identifier"),
         ({"identifier": {"type": "id", "value": "p_nobody"}}, 422, "identifier"),
         ({"identifier": {"type": "user_id", "value": "a\u0000b"}}, 400, "identifier.value"),

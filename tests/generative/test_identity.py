@@ -115,7 +115,8 @@ def everything() -> dict[frozenset[tuple[str, str]], tuple[Any, ...]]:
     """What is known of everybody, under the names they go by: where they are members and stand, too."""
     names = {}
     for root, found in rows(
-        "SELECT root_id, array_agg(type || ' ' || value) FROM identifier JOIN origin ON origin.id = origin_id GROUP BY 1"
+        "SELECT root_id, array_agg(type || ' ' || value) FROM identifier JOIN origin ON origin.id = origin_id"
+        " GROUP BY root_id"
     ):
         names[root] = frozenset(tuple(name.split(" ", 1)) for name in found)
     stays: dict[int, set[str]] = {}
