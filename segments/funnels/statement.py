@@ -88,8 +88,7 @@ def build(
         _timed(funnel),
         *_chains(funnel, window=window, last_entry=_micros(end)),
         _ended(len(funnel.steps)),
-        _labelled(split),
-        _ranked(),
+        *_grouped(split),
     ]
     sql = "WITH " + ",\n".join(ctes) + "\n" + _counted(len(funnel.steps), split)
     until = min(end + timedelta(seconds=funnel.within.seconds), now)
@@ -178,19 +177,29 @@ def _chains(funnel: Funnel, *, window: int, last_entry: int) -> list[str]:
 
 
 def _ended(steps: int) -> str:
-    """Per person the way that leads farthest, and of those the first that is there."""
-    values = ", ".join(f"({number}, c{number})" for number in range(1, steps + 1))
+    """Per person the way that leads farthest, and of those the first that is there.
+
+    Of an event that ends several ways only the farthest is looked at: where a person's farthest is, it is that one.
+    """
+    deepest_first = range(steps, 0, -1)
+    depth = " ".join(f"WHEN c{number} IS NOT NULL THEN {number}" for number in deepest_first)
+    chain = ", ".join(f"c{number}" for number in deepest_first)
     return (
         "ended AS (\n  SELECT DISTINCT ON (profile_id) profile_id, depth, chain\n"
-        f"  FROM chain_{steps} CROSS JOIN LATERAL (VALUES {values}) AS reached (depth, chain)\n"
+        f"  FROM (SELECT profile_id, us, event_id, CASE {depth} END AS depth, coalesce({chain}) AS chain\n"
+        f"          FROM chain_{steps}) told\n"
         "  WHERE chain IS NOT NULL ORDER BY profile_id, depth DESC, us, event_id\n)"
     )
 
 
-def _labelled(split: Split | None) -> str:
+def _grouped(split: Split | None) -> list[str]:
+    if split is None:
+        return ["grouped AS (SELECT depth, chain FROM ended)"]
+    return [_labelled(split), _ranked()]
+
+
+def _labelled(split: Split) -> str:
     match split:
-        case None:
-            return "labelled AS (SELECT *, NULL::text AS label FROM ended)"
         case ByProperty():
             entered = "t.profile_id = e.profile_id AND t.us = e.chain[1] AND t.event_id = e.chain[2]"
             return f"labelled AS (SELECT e.*, t.label FROM ended e JOIN timed t ON {entered})"

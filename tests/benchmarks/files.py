@@ -31,7 +31,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import psutil
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, connections
 from django.utils import timezone
 
 from cdp.access import Actor
@@ -139,7 +139,7 @@ def main() -> None:
     try:
         call_command("migrate", verbosity=0)
         fill(people=given.people, events=given.events)
-        with connection.cursor() as cursor:
+        with connections["owner"].cursor() as cursor:
             cursor.execute("ANALYZE")
         for name in ("people", "events", "memberships"):
             export(name)
@@ -149,7 +149,7 @@ def main() -> None:
         funnel(split="segment_at_entry:germans")
         print(json.dumps({"most_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
     finally:
-        connection.close()
+        connections.close_all()
         servers.stop()
         shutil.rmtree(FOLDER, ignore_errors=True)
 
