@@ -11,7 +11,7 @@ from django.utils import timezone
 from profiles import days, lanes, retention
 from profiles.exports import jobs as export_jobs
 from profiles.identity import rollout
-from profiles.imports import uploads
+from profiles.imports import reports, uploads
 from profiles.ingest import doorbell, leases, pipeline
 from profiles.plans import violations
 from profiles.turns import Turns
@@ -79,6 +79,7 @@ def run_imports() -> None:
     """Go on with the file that somebody uploaded first, for a share of time."""
     uploads.run_next(now=timezone.now())
     uploads.forget_files(now=timezone.now())
+    reports.forget(now=timezone.now())
 
 
 # A snapshot cannot be gone on with: an export takes as long as it takes, one at a time, and is called off by its job.

@@ -76,7 +76,9 @@ class DataExportAdmin(LargeTableAdmin):
         form = DataExportForm(request.POST or None, initial={"start": today - timedelta(days=30), "end": today})
         if request.method == "POST" and form.is_valid() and (job := self._ask(request, form)):
             return HttpResponseRedirect(reverse("admin:profiles_dataexport_change", args=[job]))
-        return TemplateResponse(request, "profiles/files/export_new.html", self._context(request, form=form))
+        return TemplateResponse(
+            request, "profiles/files/export_new.html", self._context(request, title="New export", form=form)
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -84,6 +86,7 @@ class DataExportAdmin(LargeTableAdmin):
         job = self._find(request, int(object_id) if object_id.isdecimal() else 0)
         context = self._context(
             request,
+            title=f"Export {job.pk}",
             job=job,
             is_open=job.state in OPEN,
             is_ready=jobs.is_ready(job),
@@ -124,5 +127,5 @@ class DataExportAdmin(LargeTableAdmin):
         return job
 
     def _context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
-        common = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, "title": "Exports"}
+        common = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
         return {**common, "list_address": reverse("admin:profiles_dataexport_changelist"), **more}

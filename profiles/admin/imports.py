@@ -86,7 +86,9 @@ class ImportJobAdmin(LargeTableAdmin):
                 form = self._proposed(request, form)
             elif job := self._ask(request, form):
                 return HttpResponseRedirect(reverse("admin:profiles_importjob_change", args=[job]))
-        return TemplateResponse(request, "profiles/files/import_new.html", self._context(request, form=form))
+        return TemplateResponse(
+            request, "profiles/files/import_new.html", self._context(request, title="New import", form=form)
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -94,6 +96,7 @@ class ImportJobAdmin(LargeTableAdmin):
         job = self._find(request, int(object_id) if object_id.isdecimal() else 0)
         context = self._context(
             request,
+            title=f"Import {job.pk}",
             job=job,
             is_open=job.state in OPEN,
             totals=reports.totals(job),
@@ -144,7 +147,7 @@ class ImportJobAdmin(LargeTableAdmin):
         return job
 
     def _context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
-        common = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, "title": "Imports"}
+        common = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
         return {**common, "list_address": reverse("admin:profiles_importjob_changelist"), **more}
 
 

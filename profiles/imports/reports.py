@@ -2,14 +2,20 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from cdp import spreadsheet
 from cdp.models import Job
+from profiles.models import ImportFault, ImportRequest
+from profiles.models.file_job import IMPORT_KIND
 from profiles.models.inbox import InboxState
 
 MOST_ROWS = 100_000
+_KEPT = timedelta(days=30)
+_JOBS_AT_ONCE = 10
 _AT_ONCE = 2_000
 HEADER = ("row", "column", "value is", "reason", "code")
 
@@ -57,8 +63,10 @@ SELECT * FROM (
 
 
 def totals(job: Job) -> Totals:
-    """Count what became of an import so far."""
+    """Count what became of an import so far; of one whose rows are forgotten, what had become of it."""
     far = job.result or {}
+    if "became" in far:
+        return Totals(**far["became"])
     with connection.cursor() as cursor:
         cursor.execute(_BECAME, {"job": job.pk, "done": InboxState.DONE.value})
         stored, duplicates, rejected, pending = map(int, cursor.fetchone())
@@ -72,6 +80,19 @@ def totals(job: Job) -> Totals:
         rejected=rejected,
         pending=pending,
     )
+
+
+@transaction.atomic
+def forget(*, now: datetime) -> None:
+    """Forget the rows of imports that ended a month ago, and keep the totals."""
+    noted = ImportRequest.objects.filter(job=OuterRef("pk")).values("pk")[:1]
+    told = ImportFault.objects.filter(job=OuterRef("pk")).values("pk")[:1]
+    over = Job.objects.filter(kind=IMPORT_KIND, finished_at__lt=now - _KEPT)
+    for job in over.filter(Exists(noted) | Exists(told)).order_by("id")[:_JOBS_AT_ONCE]:
+        became = asdict(totals(job))
+        Job.objects.filter(pk=job.pk).update(result={**(job.result or {}), "became": became})
+        ImportRequest.objects.filter(job=job).delete()
+        ImportFault.objects.filter(job=job).delete()
 
 
 def faults(job: Job, *, limit: int = 100, skip: int = 0) -> list[Fault]:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from profiles.imports import people, proposing, reading, reports, running, uploa
 from profiles.imports.mapping import MappingRefused
 from profiles.imports.uploads import FileKind, Wanted
 from profiles.ingest import accounting
-from profiles.models import ImportFault, Source, Trait
+from profiles.models import ImportFault, ImportRequest, Source, Trait
 from profiles.models.file_job import IMPORT_KIND
 from tests.conftest import DATA_DIR
 from tests.profiles import stream
@@ -271,6 +271,18 @@ def test_files_of_finished_imports_are_forgotten_after_a_week(tmp_path: Path) ->
     assert uploads.path_of(job).exists()
     uploads.forget_files(now=timezone.now() + uploads._KEPT)
     assert not uploads.path_of(job).parent.exists()
+
+
+@database
+def test_the_rows_of_an_import_are_forgotten_after_a_month_and_the_totals_stay(tmp_path: Path) -> None:
+    imported(tmp_path, ANN, NOBODY)
+    before = reports.totals(Job.objects.get())
+    reports.forget(now=timezone.now() + timedelta(days=29))
+    assert reports.faults(Job.objects.get())
+    reports.forget(now=timezone.now() + timedelta(days=31))
+    assert not reports.faults(Job.objects.get()) and not ImportRequest.objects.exists()
+    assert reports.totals(Job.objects.get()) == before
+    assert (before.stored, before.unreadable) == (1, 1)
 
 
 # -- kinds of files --------------------------------------------------------------------------------------------------
