@@ -144,7 +144,9 @@ def _resolve(work: Work) -> dict[Name, int]:
             seen = together.get((one, two))
             if seen is None or (ts, event_id) < (seen.ts, seen.event_id):
                 together[one, two] = First(ts, event_id, reason)
-            names.setdefault(one, First(ts, event_id))
+            known = names.get(one)  # an alias's previous id is no name of the event itself
+            if known is None or (ts, event_id) < (known.ts, known.event_id):
+                names[one] = First(ts, event_id)
     origin_of = resolve.find(names.keys() | silent if silent else names)
     fresh = resolve.fresh_pairs(together, origin_of)
     unknown = names.keys() - origin_of.keys()
