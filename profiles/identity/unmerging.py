@@ -142,7 +142,9 @@ def _sides(cursor: Any, merge: Merge) -> _Sides:
     cursor.execute(_UNDONE, facts)
     undone = [origin for (origin,) in cursor.fetchall()]
     cursor.execute(_KEPT, facts)
-    return _Sides([origin for (origin,) in cursor.fetchall()], undone)
+    kept = [origin for (origin,) in cursor.fetchall()]
+    cursor.execute(_UNDONE_WITH_IT, {**facts, "merge": merge.pk})
+    return _Sides(kept + [origin for (origin,) in cursor.fetchall()], undone)
 
 
 def _separate(cursor: Any, undone: Unmerge, sides: _Sides) -> None:
@@ -154,7 +156,8 @@ def _separate(cursor: Any, undone: Unmerge, sides: _Sides) -> None:
 
 def _change(cursor: Any, merge: Merge, sides: _Sides, *, root: int, by: User) -> Change:
     """Only what is still part of the joint person goes back with the loser: what left it since stands where it is."""
-    cursor.execute(_STILL_JOINED, [list(sides.undone), root])
+    facts = {"origins": list(sides.undone), "root": root, "loser": merge.loser_id}
+    cursor.execute(_STILL_JOINED, {**facts, "winner": merge.winner_id, "at": merge.at})
     still = cursor.fetchall()
     followers = {origin for origin, is_identifier in still if not is_identifier} | {merge.loser_id}
     return Change(
@@ -188,7 +191,18 @@ _KEPT = """
 SELECT origin_id FROM link
  WHERE root_id = %(winner)s AND recorded_from < %(at)s AND (recorded_to IS NULL OR recorded_to > %(at)s)
 """
+# Where one event joined more than two, each merge is undone by itself: the first leaves the others as events say of
+# them, and each further one parts its person from those whose merge was undone before.
+_UNDONE_WITH_IT = """
+SELECT origin_id
+  FROM merge JOIN unmerge ON unmerge.merge_id = merge.id JOIN separation ON separation.unmerge_id = unmerge.id
+  JOIN separated_origin ON separation_id = separation.id AND side = 1
+ WHERE winner_id = %(winner)s AND merge.at = %(at)s AND merge.id <> %(merge)s AND separation.lifted_at IS NULL
+"""
 _STILL_JOINED = """
 SELECT origin.id, EXISTS (SELECT FROM identifier WHERE origin_id = origin.id)
-  FROM origin WHERE id = ANY(%s) AND root_id = %s
+  FROM origin
+ WHERE id = ANY(%(origins)s)
+   AND (root_id = %(root)s OR root_id IN (SELECT loser_id FROM merge WHERE winner_id = %(winner)s AND at = %(at)s))
+   AND (root_id <> id OR id = %(loser)s)
 """

@@ -221,6 +221,7 @@ def _joined_by(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     """An event that may join two people, and the same event without the word that does."""
     user = f"u{draw(_number(4))}"
     said = {"type": "track", "event": "Order Completed", "userId": user, "minutes": 200, "messageId": "joining"}
+    device = {"anonymousId": f"a{draw(_number(5))}"} if draw(st.booleans()) else {}
     match draw(st.sampled_from(["device", "email", "crm"])):
         case "device":
             return {**said, "anonymousId": f"a{draw(_number(5))}"}, said
@@ -228,7 +229,7 @@ def _joined_by(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
             stated = {"type": "email", "id": f"e{draw(_number(3))}@example.com"}
         case _:
             stated = {"type": "crm", "id": f"c{draw(_number(3))}"}
-    return {**said, "context": {"externalIds": [stated]}}, said
+    return {**said, **device, "context": {"externalIds": [stated]}}, said
 
 
 def _state_decisions(history: list[dict[str, Any]], drawn: random.Random) -> None:

@@ -1,5 +1,8 @@
 """An undone merge: both people as if it had never been, for good, and by whose word."""
 
+import contextlib
+import random
+
 import pytest
 from django.contrib.auth.models import Group
 
@@ -7,9 +10,11 @@ from cdp.models import AccessRecord, User
 from profiles import lanes
 from profiles.identity import resolve, unmerging
 from profiles.identity.regrouping import Merge, MergeKind
+from profiles.ingest import pipeline
 from profiles.models import Profile
 from profiles.queries import find_profile
-from tests.profiles.stream import NOON, alias, apply, identify, one, people, person, rows, state, track, work
+from tests.profiles.stream import NOON, alias, apply, identify, one, people, person, rows, send, state, track, work
+from tests.profiles.threads import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 stepped: list[Merge] = []
@@ -188,3 +193,40 @@ def test_only_who_may_decide_undoes_a_merge_and_once(ada) -> None:
         undo(merge, ada)
     record = AccessRecord.objects.filter(action="merge.undo").first()
     assert record.actor_id == str(ada.pk) and record.basis == {"merge": merge, "comment": "They share a tablet."}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_merging_and_undoing_at_once_never_waits_in_a_circle_and_leaves_no_circle(ada, settings, seed: int) -> None:
+    settings.MERGE_STEPS = ["consent.gates.merge_step", "segments.memberships.merge_step"]
+    drawn = random.Random(seed)
+    for group in range(4):
+        for name in "abc":
+            apply(identify(userId=f"{name}{group}", anonymousId=f"d{name}{group}"))
+        apply(alias(userId=f"a{group}", previousId=f"b{group}"), alias(userId=f"b{group}", previousId=f"c{group}"))
+    merges = [merge for (merge,) in rows("SELECT id FROM merge")]
+    for group in range(4):
+        requests = [track(userId=f"{name}{group}", anonymousId=f"d{name}{group}") for name in "abc" for _ in range(3)]
+        requests += [alias(userId=f"a{group}", previousId=f"x{group}"), track(userId=f"x{group}")]
+        drawn.shuffle(requests)
+        for request in requests:
+            send([request])
+
+    def undo_all() -> None:
+        for merge in random.Random(seed).sample(merges, len(merges)):
+            with contextlib.suppress(unmerging.AlreadyUndone):
+                unmerging.unmerge(merge_id=merge, by=ada, comment="no", now=NOON)
+
+    def claim_one_by_one() -> None:
+        while pipeline.claim_once(limit=1) or lanes.run_once():
+            pass
+
+    together(undo_all, claim_one_by_one, undo_all, claim_one_by_one)
+    work()
+    assert one("SELECT count(*) FROM unmerge") == len(merges) == 8
+    assert rows("SELECT id FROM profile WHERE merged_into IN (SELECT id FROM profile WHERE merged_into > 0)") == []
+    assert rows("SELECT o.id FROM origin o JOIN profile p ON p.id = o.root_id WHERE p.merged_into > 0") == []
+    for group in range(4):
+        assert len({person("user_id", f"{name}{group}") for name in "abc"}) == 3
+        assert person("user_id", f"x{group}") == person("user_id", f"a{group}")
+    counted = rows("SELECT event_count FROM profile WHERE merged_into IS NULL")
+    assert sum(count for (count,) in counted) == one("SELECT count(*) FROM events")
