@@ -104,6 +104,7 @@ _BODIES = {
     "alias": (AliasSerializer, "Say that two ids are one person."),
 }
 _REFUSALS = (400, 401, 408, 413, 429, 503)
+_KEY = {"type": "string", "pattern": "^cdp_(pk|sk)_[1-9][0-9]{0,17}_[0-9A-Za-z]{49}$"}
 _SHORT = {"b": "batch", "i": "identify", "t": "track", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 
 
@@ -196,7 +197,7 @@ class _Segment(_Beside):
         operation_id="segment_settings",
         tags=["clients"],
         auth=[],
-        parameters=[OpenApiParameter("write_key", str, OpenApiParameter.PATH)],
+        parameters=[OpenApiParameter("write_key", _KEY, OpenApiParameter.PATH)],
         responses={200: OpenApiTypes.OBJECT, **dict.fromkeys((404, 503), RefusedSerializer)},
         description="The settings that Segment's browser SDK loads: events go to this server and nowhere else.",
     )

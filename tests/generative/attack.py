@@ -1,5 +1,6 @@
 """Whatever the OpenAPI document allows, and much that it does not, sent with valid keys, tokens and sessions."""
 
+import base64
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -67,7 +68,8 @@ class House:
         schemes = {name for one in operation.definition.raw.get("security", ()) for name in one}
         found: list[Caller] = []
         if "writeKey" in schemes:
-            found.append({"X-Write-Key": self.key()})
+            # In the header that wins over all others: one that is made up would.
+            found.append({"Authorization": "Basic " + base64.b64encode(f"{self.key()}:".encode()).decode()})
         if "apiKey" in schemes:
             found.append({"Authorization": f"Bearer {self.key()}"})
         if "personToken" in schemes:
