@@ -90,7 +90,7 @@ def find(*, profile_id: int, wanted: Wanted, page: Page) -> tuple[list[Found], C
     """Return a page of somebody's events and where the next one begins."""
     statement = _PAGE.format(names=_INCLUDED if wanted.include else _NAMES, **_WAYS[wanted.ascending])
     ts, event_id = (datetime.fromisoformat(page.after[0]), int(page.after[1])) if page.after else (None, None)
-    given = {
+    given: dict[str, Any] = {
         "person": profile_id,
         "start": wanted.start,
         "end": wanted.end,

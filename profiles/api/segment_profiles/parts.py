@@ -87,7 +87,7 @@ def external_ids(person: Disclosure, *, include: tuple[str, ...], page: Page) ->
     if not person.tells("identifiers"):
         return [], Cursor()
     type, value = page.after or (None, None)
-    given = {"person": person.card.profile_id, "types": list(include), "type": type, "value": value}
+    given: dict[str, Any] = {"person": person.card.profile_id, "types": list(include), "type": type, "value": value}
     with connections["reads"].cursor() as cursor:
         cursor.execute(_FIRST_EVENTS, given | {"limit": page.limit + 1})
         rows = cursor.fetchall()

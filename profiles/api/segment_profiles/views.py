@@ -1,14 +1,14 @@
 """The door of Segment's Profile API. Plain Django, as every read of people is."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from msgspec.json import encode
@@ -39,8 +39,8 @@ Answer = tuple[dict[str, Any], Cursor | None]
 class Resource:
     """One of the lists below a profile: what it reads of a person, and how it answers."""
 
-    fields: Callable[[QueryDict], frozenset[str]]
-    answer: Callable[[Disclosure, QueryDict, datetime], Answer]
+    fields: Callable[[Mapping[str, str]], frozenset[str]]
+    answer: Callable[[Disclosure, Mapping[str, str], datetime], Answer]
 
 
 @csrf_exempt
@@ -82,11 +82,13 @@ def _answer(
     request: HttpRequest, key: KeyFacts, type: str, value: str, base: str, resource: str, *, now: datetime
 ) -> HttpResponse:
     reading = RESOURCES[resource]
-    person = _disclose(key, type, value, reading.fields(request.GET), now=now)
-    body, cursor = reading.answer(person, request.GET, now)
-    if cursor is not None:
-        body["cursor"] = _spelled(cursor, request, person, base, resource)
+    given = {name: str(told) for name, told in request.GET.items()}
+    person = _disclose(key, type, value, reading.fields(given), now=now)
+    # Before anything is told: that a parameter is refused already says that there is somebody.
     disclosure.record(person, action=f"profile.{resource}", now=now)
+    body, cursor = reading.answer(person, given, now)
+    if cursor is not None:
+        body["cursor"] = _spelled(cursor, given, person, base, resource)
     return HttpResponse(encode(body), content_type="application/json")
 
 
@@ -112,17 +114,17 @@ def _disclose(key: KeyFacts, type: str, value: str, asked: frozenset[str], *, no
         raise Problem(404, "not_found", NOT_FOUND) if problem.status == 404 else problem from None
 
 
-def _spelled(cursor: Cursor, request: HttpRequest, person: Disclosure, base: str, resource: str) -> dict[str, Any]:
+def _spelled(cursor: Cursor, given: Mapping[str, str], person: Disclosure, base: str, resource: str) -> dict[str, Any]:
     """Spell the cursor; its address names the person by the id that never changes, and leads to the next page."""
     after = cursor.spelled(resource)
-    kept = [(name, value) for name, value in request.GET.items() if name not in ("next", "purpose")]
+    kept = [(name, value) for name, value in given.items() if name not in ("next", "purpose")]
     asked = urlencode([*kept, *([("next", after)] if after else [])])
     path = f"{base}/profiles/{quote(f'id:{person.public_id}', safe=':')}/{resource}"
     return {
         "url": f"{path}?{asked}" if asked else path,
         "has_more": bool(after),
         "next": after,
-        "limit": _page(request.GET, resource).limit,
+        "limit": _page(given, resource).limit,
     }
 
 
@@ -141,39 +143,38 @@ def _error(problem: Problem) -> HttpResponse:
 _LIMITS = {"traits": (10, 200), "external_ids": (25, 100), "events": (100, 100), "links": (20, 20)}
 
 
-def _page(given: QueryDict, resource: str) -> query.Page:
+def _page(given: Mapping[str, str], resource: str) -> query.Page:
     default, most = _LIMITS[resource]
-    return query.page(given.dict(), resource, default=default, most=most)
+    return query.page(given, resource, default=default, most=most)
 
 
-def _trait_fields(given: QueryDict) -> frozenset[str]:
-    only, include = query.trait_class(given.dict()), query.names(given.dict(), "include")
+def _trait_fields(given: Mapping[str, str]) -> frozenset[str]:
+    only, include = query.trait_class(given), query.names(given, "include")
     if only is TraitClass.AUDIENCE:
         return frozenset({"segments"})
     stated = frozenset(f"{TRAIT}{name}" for name in include) if include else frozenset({"traits"})
     return stated if only is TraitClass.COMPUTED else stated | {"segments"}
 
 
-def _traits(person: Disclosure, asked: QueryDict, now: datetime) -> Answer:
-    given = asked.dict()
+def _traits(person: Disclosure, given: Mapping[str, str], now: datetime) -> Answer:
     found, cursor = parts.traits(
         person,
         include=query.names(given, "include"),
         only=query.trait_class(given),
         verbose=query.flag(given, "verbose"),
-        page=_page(asked, "traits"),
+        page=_page(given, "traits"),
     )
     return {"traits": found}, cursor
 
 
-def _external_ids(person: Disclosure, asked: QueryDict, now: datetime) -> Answer:
-    query.flag(asked.dict(), "verbose")
-    include = query.names(asked.dict(), "include")
+def _external_ids(person: Disclosure, asked: Mapping[str, str], now: datetime) -> Answer:
+    query.flag(asked, "verbose")
+    include = query.names(asked, "include")
     found, cursor = parts.external_ids(person, include=include, page=_page(asked, "external_ids"))
     return {"data": found}, cursor
 
 
-def _events(person: Disclosure, asked: QueryDict, now: datetime) -> Answer:
+def _events(person: Disclosure, asked: Mapping[str, str], now: datetime) -> Answer:
     page, wanted = _page(asked, "events"), _wanted(person, asked, now=now)
     if not person.tells("events") or wanted.start >= wanted.end:
         return {"data": []}, Cursor()
@@ -181,9 +182,8 @@ def _events(person: Disclosure, asked: QueryDict, now: datetime) -> Answer:
     return {"data": [events.spell(one, person) for one in found]}, cursor
 
 
-def _wanted(person: Disclosure, asked: QueryDict, *, now: datetime) -> Wanted:
+def _wanted(person: Disclosure, given: Mapping[str, str], *, now: datetime) -> Wanted:
     """Fourteen days, as Segment keeps them, unless `start` asks for more of what is kept here."""
-    given = asked.dict()
     end = query.moment(given, "end") or now + timedelta(days=1)
     return Wanted(
         start=query.moment(given, "start") or min(end, now) - events.WINDOW,
@@ -194,12 +194,12 @@ def _wanted(person: Disclosure, asked: QueryDict, *, now: datetime) -> Wanted:
     )
 
 
-def _metadata(person: Disclosure, asked: QueryDict, now: datetime) -> Answer:
-    query.flag(asked.dict(), "verbose")
+def _metadata(person: Disclosure, asked: Mapping[str, str], now: datetime) -> Answer:
+    query.flag(asked, "verbose")
     return {"metadata": parts.metadata(person)}, None
 
 
-def _links(person: Disclosure, asked: QueryDict, now: datetime) -> Answer:
+def _links(person: Disclosure, asked: Mapping[str, str], now: datetime) -> Answer:
     found, cursor = parts.links(person, page=_page(asked, "links"))
     return {"data": found}, cursor
 
