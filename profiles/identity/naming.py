@@ -34,16 +34,17 @@ class NamedEvent(Protocol):
 
 def names(event: NamedEvent, rule: IdentityRule) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
     """Return the event's names, whose event it is first, and those that the rule says are nobody's."""
-    traits, context = event.traits, event.context
+    # What `rule.blocks` says, spelled out for the two ids that nearly every event carries.
+    traits, context, nobodys, patterned = event.traits, event.context, rule.blocked_values, rule.patterned
     found: list[Name] = []
     blocked: tuple[Name, ...] = _NOTHING
     if (user := event.user_id) is not None:
-        if rule.blocks(USER_ID, user):
+        if user.strip().lower() in nobodys or (USER_ID in patterned and rule.blocks(USER_ID, user)):
             blocked = ((USER_ID, user),)
         else:
             found.append((USER_ID, user))
     if (device := event.anonymous_id) is not None:
-        if rule.blocks(ANONYMOUS_ID, device):
+        if device.strip().lower() in nobodys or (ANONYMOUS_ID in patterned and rule.blocks(ANONYMOUS_ID, device)):
             blocked = (*blocked, (ANONYMOUS_ID, device))
         else:
             found.append((ANONYMOUS_ID, device))

@@ -105,6 +105,11 @@ class IdentityRule:
         return own | {name: kind.name for kind in self.types for name in kind.external}
 
     @cached_property
+    def patterned(self) -> frozenset[str]:
+        """The types of which some values are blocked by a pattern."""
+        return frozenset(self._patterns)
+
+    @cached_property
     def _patterns(self) -> Mapping[str, Any]:
         found = {}
         for name in self.names:
