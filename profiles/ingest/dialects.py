@@ -6,9 +6,9 @@ is returned depends on the stored row alone: reading it again gives the same eve
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated, Any, Protocol, Union
+from typing import Any, Protocol
 
-from msgspec import DecodeError, Meta, Raw, Struct
+from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
 
 from profiles.ingest import clocks, faults
@@ -29,6 +29,7 @@ from profiles.ingest.incoming import (
     Rejected,
     RejectionCode,
 )
+from profiles.ingest.shapes import FitEvent, SentEvent, fit_events, one_event
 
 KINDS = {kind.name.lower(): kind for kind in Kind}
 NAMES = {
@@ -70,41 +71,6 @@ class EventRefused(Exception):
         self.reason = reason
 
 
-# Keys that are not named here (channel, _metadata, integrations) are skipped without being built. Times are taken as
-# they come: their own reader says which of them is wrong, and why.
-class _Event(Struct):
-    type: str | None = None
-    messageId: str | int | None = None
-    userId: str | int | None = None
-    anonymousId: str | int | None = None
-    previousId: str | int | None = None
-    groupId: str | int | None = None
-    event: str | None = None
-    name: str | None = None
-    category: str | None = None
-    traits: dict[str, Any] | None = None
-    properties: dict[str, Any] | None = None
-    context: dict[str, Any] | None = None
-    timestamp: Any = None
-    originalTimestamp: Any = None
-    sentAt: Any = None
-
-
-# What passes here needs no second look at its numbers and its depth. Whatever does not, read in one go with all the
-# events of its request, is read again by itself, and only then judged. Written out, because no type refers to itself.
-_Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-_Number = Annotated[float, Meta(gt=-NUMBER_LIMIT, lt=NUMBER_LIMIT)]
-_Single = Union[str, bool, _Integer, _Number, None]  # noqa: UP007 - what a decoder is made from
-_Inner = Union[_Single, list[_Single], dict[str, _Single]]  # noqa: UP007
-_Fit = dict[str, Union[_Single, list[_Inner], dict[str, _Inner]]] | None  # noqa: UP007
-
-
-class _FitEvent(_Event):
-    traits: _Fit = None
-    properties: _Fit = None
-    context: _Fit = None
-
-
 class _Shared(Struct):
     """What a batch says about all of its events."""
 
@@ -112,8 +78,6 @@ class _Shared(Struct):
     context: dict[str, Any]
 
 
-_event = Decoder(_Event)
-_fit_events = Decoder(list[_FitEvent])
 _context_of_batch = Decoder(dict[str, Any] | None)
 _anything = Decoder()
 
@@ -133,13 +97,13 @@ def events(row: StoredRequest) -> list[IncomingEvent | Rejected]:
     return [_one(row, position, opened, shared, fit) for position in range(len(opened.events))]
 
 
-def _all_fit(opened: OpenedBody) -> list[_FitEvent] | None:
+def _all_fit(opened: OpenedBody) -> list[FitEvent] | None:
     """Decode all events in one go, at half the price; None where one of them has to be looked at more closely."""
     plain = b"[%s]" % b",".join(opened.events)
     if _NUL_ESCAPE in plain or (len(plain) > MAX_EVENT_BYTES and max(map(_size, opened.events)) > MAX_EVENT_BYTES):
         return None
     try:
-        return _fit_events.decode(plain)
+        return fit_events.decode(plain)
     except (DecodeError, ValueError, RecursionError):
         return None
 
@@ -174,13 +138,13 @@ def _alone(row: StoredRequest, position: int, opened: OpenedBody) -> bytes:
 
 
 def _one(
-    row: StoredRequest, position: int, opened: OpenedBody, shared: _Shared, fit: list[_FitEvent] | None
+    row: StoredRequest, position: int, opened: OpenedBody, shared: _Shared, fit: list[FitEvent] | None
 ) -> IncomingEvent | Rejected:
     try:
         if fit is not None:
             return _incoming(row, position, fit[position], shared)
         plain = bytes(opened.events[position])
-        return _incoming(row, position, _decode(_event, plain), shared, plain)
+        return _incoming(row, position, _decode(one_event, plain), shared, plain)
     except EventRefused as refused:
         return _rejected(row, position, opened, refused)
 
@@ -208,23 +172,27 @@ def _shared(opened: OpenedBody) -> _Shared:
 
 
 def _incoming(
-    row: StoredRequest, position: int, event: _Event, shared: _Shared, plain: bytes | None = None
+    row: StoredRequest, position: int, event: SentEvent, shared: _Shared, plain: bytes | None = None
 ) -> IncomingEvent:
     """Judge an event; `plain` is how it was sent where its size, its numbers and its depth are still to be judged."""
     kind = KINDS.get((event.type or "") if row.route == BATCH else row.route)
     if kind is None:
         raise EventRefused(RejectionCode.UNKNOWN_TYPE, "type", f"type is none of {', '.join(KINDS)}.")
-    user_id, anonymous_id = _id(event.userId, "userId"), _id(event.anonymousId, "anonymousId")
+    # Asked for each of millions: a call that only finds that there is nothing costs more than the question.
+    user_id = None if event.userId is None else _id(event.userId, "userId")
+    anonymous_id = None if event.anonymousId is None else _id(event.anonymousId, "anonymousId")
     if user_id is None and anonymous_id is None:
         raise EventRefused(RejectionCode.MISSING_ID, "userId", "Neither userId nor anonymousId is given.")
-    previous_id, group_id = _id(event.previousId, "previousId"), _id(event.groupId, "groupId")
+    previous_id = None if event.previousId is None else _id(event.previousId, "previousId")
+    group_id = None if event.groupId is None else _id(event.groupId, "groupId")
     # After the ids: that an event names nobody is what its sender has to hear first, however long it is.
     if plain is not None:
         _check_size_and_fit(event, plain)
     context = _context(row, event, shared)
     content = _content(kind, event, context)
     times = _times(row, event, shared)
-    _check_complete(kind, user_id, anonymous_id, previous_id, group_id)
+    if kind is Kind.GROUP or kind is Kind.ALIAS:
+        _check_complete(kind, user_id, anonymous_id, previous_id, group_id)
     return IncomingEvent(
         position=position,
         message_id=_message_id(row, position, event),
@@ -237,7 +205,7 @@ def _incoming(
         traits=content if kind is Kind.IDENTIFY else {},
         properties=content,
         context=context,
-        consent=_consent(context),
+        consent=_consent(context) if "consent" in context or "consentManagement" in context else None,
         original_at=times.original_at,
         sent_at=times.sent_at,
         ts=times.ts,
@@ -257,7 +225,7 @@ def _decode(decoder: Decoder[Any], plain: bytes, *, at: str = "") -> Any:
     return value
 
 
-def _check_size_and_fit(event: _Event, plain: bytes) -> None:
+def _check_size_and_fit(event: SentEvent, plain: bytes) -> None:
     if len(plain) > MAX_EVENT_BYTES:
         raise EventRefused(RejectionCode.TOO_LARGE, "", f"The event is larger than {MAX_EVENT_BYTES} bytes.")
     for part in (event.properties, event.traits, event.context):
@@ -298,7 +266,7 @@ def _check_complete(
         raise EventRefused(RejectionCode.MISSING_PREVIOUS_ID, "previousId", "An alias call needs previousId.")
 
 
-def _message_id(row: StoredRequest, position: int, event: _Event) -> str:
+def _message_id(row: StoredRequest, position: int, event: SentEvent) -> str:
     found = _id(event.messageId, "messageId")
     if found is None:
         return f"cdp-{row.id}-{position}"
@@ -309,7 +277,7 @@ def _message_id(row: StoredRequest, position: int, event: _Event) -> str:
 
 
 # -- what -------------------------------------------------------------------------------------------------------------
-def _event_name(event: _Event) -> str:
+def _event_name(event: SentEvent) -> str:
     name = event.event
     if not name or name.isspace():
         raise EventRefused(RejectionCode.MISSING_EVENT, "event", "A track call needs event, the name of what happened.")
@@ -320,7 +288,7 @@ def _event_name(event: _Event) -> str:
     return name
 
 
-def _context(row: StoredRequest, event: _Event, shared: _Shared) -> dict[str, Any]:
+def _context(row: StoredRequest, event: SentEvent, shared: _Shared) -> dict[str, Any]:
     context = event.context or {}
     if shared.context:
         context = {**shared.context, **context}
@@ -333,7 +301,7 @@ def _context(row: StoredRequest, event: _Event, shared: _Shared) -> dict[str, An
     return context
 
 
-def _content(kind: Kind, event: _Event, context: dict[str, Any]) -> dict[str, Any]:
+def _content(kind: Kind, event: SentEvent, context: dict[str, Any]) -> dict[str, Any]:
     if kind is Kind.IDENTIFY:
         content, field = _identify_traits(event, context), "traits"
     elif kind is Kind.GROUP:
@@ -351,14 +319,14 @@ def _content(kind: Kind, event: _Event, context: dict[str, Any]) -> dict[str, An
     return content
 
 
-def _identify_traits(event: _Event, context: dict[str, Any]) -> dict[str, Any]:
+def _identify_traits(event: SentEvent, context: dict[str, Any]) -> dict[str, Any]:
     """RudderStack's Python and browser clients put traits into the context, and only there."""
     in_context = _object_in(context, "traits")
     traits = event.traits or {}
     return {**in_context, **traits} if in_context else traits
 
 
-def _name_page(event: _Event, properties: dict[str, Any]) -> None:
+def _name_page(event: SentEvent, properties: dict[str, Any]) -> None:
     if event.name:
         properties.setdefault("name", event.name)
     if event.category:
@@ -378,7 +346,7 @@ def _object_in(context: dict[str, Any], key: str) -> dict[str, Any] | None:
 
 
 # -- when -------------------------------------------------------------------------------------------------------------
-def _times(row: StoredRequest, event: _Event, shared: _Shared) -> Times:
+def _times(row: StoredRequest, event: SentEvent, shared: _Shared) -> Times:
     try:
         return clocks.correct(
             timestamp=clocks.parse(event.timestamp, field="timestamp"),
