@@ -25,4 +25,4 @@ ENV PATH=/opt/venv/bin:$PATH \
 USER cdp
 VOLUME /data
 EXPOSE 8000
-CMD ["python", "-m", "granian", "--interface", "rsgi", "--loop", "asyncio", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--backpressure", "1024", "--no-ws", "--respawn-failed-workers", "--respawn-interval", "5", "--workers-kill-timeout", "10", "--log-level", "warning", "cdp.rsgi:application"]
+CMD ["python", "-m", "granian", "--interface", "rsgi", "--loop", "asyncio", "--host", "0.0.0.0", "--port", "8000", "--workers", "2", "--backpressure", "1024", "--no-ws", "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "10", "--log-level", "warning", "cdp.rsgi:application"]

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from cdp.supervisor.folder import signal_group
 from cdp.supervisor.programs import Program
 
@@ -73,9 +75,18 @@ class Child:
         if self.pid is not None and self.process is not None:
             self.process.send_signal(signal.SIGTERM)
 
-    def ask_to_replace_itself(self) -> None:
-        if self.pid is not None and self.process is not None:
-            self.process.send_signal(signal.SIGHUP)
+    def serves(self) -> bool:
+        """Say whether the child runs and, where it is to listen, a process of it does."""
+        if self.pid is None:
+            return False
+        if not self.program.port:
+            return True
+        try:
+            processes = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)]
+            found = [each for process in processes for each in process.net_connections("tcp")]
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == self.program.port for each in found)
 
     def stop(self) -> bool:
         """Stop the child and its group; return False when it had to be killed."""

@@ -6,22 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command, how many seconds it may take to stop after SIGTERM, and whether SIGHUP makes it replace its processes.
+    """A command, how many seconds it may take to stop after SIGTERM, and the port it listens on, 0 for none.
 
-    One that does not is replaced by the supervisor, which starts a second one and then stops the first.
+    Two of one program may run at once, on one port too: that is how one is replaced without a moment of neither.
     """
 
     name: str
     command: tuple[str, ...]
     grace: float
-    replaces_itself: bool = False
+    port: int = 0
 
 
 def web(*, host: str, port: int, processes: int) -> Program:
-    """Processes that run one request at a time each, and await the bodies of a thousand more (`cdp.rsgi`).
-
-    On SIGHUP each is replaced in turn. The interval is how long the new one has for its start before the old one goes.
-    """
+    """Processes that run one request at a time each, and await the bodies of a thousand more (`cdp.rsgi`)."""
     command = (
         *(sys.executable, "-m", "granian", "--interface", "rsgi", "--loop", "asyncio", "--host", host),
         *(
@@ -34,10 +31,10 @@ def web(*, host: str, port: int, processes: int) -> Program:
             "--no-ws",
             "--respawn-failed-workers",
         ),
-        *("--respawn-interval", "5", "--workers-kill-timeout", "10", "--log-level", "warning"),
+        *("--respawn-interval", "0.5", "--workers-kill-timeout", "10", "--log-level", "warning"),
         "cdp.rsgi:application",
     )
-    return Program("web", command, grace=15, replaces_itself=True)
+    return Program("web", command, grace=15, port=port)
 
 
 def worker() -> Program:

@@ -83,6 +83,9 @@ class Tree:
         if self._replacing:
             self._replacing = False
             self._replace()
+        self._start_what_fell()
+
+    def _start_what_fell(self) -> None:
         for server in self.servers:
             if not server.alive():
                 self._revive(server)
@@ -93,21 +96,32 @@ class Tree:
                 self._note()
 
     def _replace(self) -> None:
-        """Replace every child by one of the code and environment there is now, each only once its successor runs."""
+        """Replace every child by one of the code and environment there is now, each only once its successor serves."""
         for name, child in list(self.children.items()):
             if child.pid is None:
                 continue
-            if child.program.replaces_itself:
-                self.say(f"{name} replaces its processes one by one")
-                child.ask_to_replace_itself()
-                continue
             successor = Child(child.program, child.environment, child.log)
             successor.start()
+            if not self._comes_up(successor):
+                successor.stop()
+                self.say(
+                    f"A new {name} does not come up, the old one goes on. The end of its log:\n{child.last_words()}"
+                )
+                return
             self.children[name] = successor
             self._note()
             if not child.stop():
                 self.say(f"{name} did not stop in {child.program.grace:g} s and was killed: its work is done again")
-            self.say(f"{name} runs as process {successor.pid}")
+            self.say(f"{name} was replaced and runs as process {successor.pid}")
+
+    def _comes_up(self, successor: Child) -> bool:
+        until = time.monotonic() + _READY_SECONDS
+        while not successor.serves():
+            if successor.pid is None or time.monotonic() > until:
+                return False
+            self._start_what_fell()
+            time.sleep(0.1)
+        return True
 
     def _revive(self, server: Postgres | Valkey) -> None:
         """Start a server again, or leave it for the next look when it does not start.

@@ -116,19 +116,39 @@ def test_a_replaced_child_goes_only_after_its_successor_has_started(tree: Tree) 
     assert tree.children["worker"].pid == second.pid, "once is enough"
 
 
-def test_a_child_that_replaces_its_processes_itself_is_asked_to(tree: Tree) -> None:
-    code = "import signal, time; signal.signal(signal.SIGHUP, lambda *_: print('replaced', flush=True));"
-    code += "print('ready', flush=True)\nwhile True: time.sleep(0.05)"
-    web = Program("web", (sys.executable, "-c", code), 5, replaces_itself=True)
-    child = tree.start(web, environment=environment())
-    assert eventually(lambda: "ready" in child.log.read_text())
-    before = child.pid
+LISTENS = (
+    "import signal, socket, time; held = socket.socket(); held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1);"
+    "time.sleep({delay}); held.bind(('127.0.0.1', {port})); held.listen(); time.sleep(600)"
+)
+
+
+def test_who_listens_is_replaced_only_once_the_successor_listens_too(tree: Tree) -> None:
+    port = choose_port("127.0.0.1", 0)
+    code = LISTENS.format(delay=0.5, port=port)
+    first = tree.start(Program("web", (sys.executable, "-c", code), 5, port=port), environment=environment())
+    assert eventually(first.serves)
+    before = first.pid
+
+    tree.replace_soon()
+    started = time.monotonic()
+    tree.look_after()
+
+    assert time.monotonic() - started >= 0.5, "it waited for the successor"
+    assert tree.children["web"].serves() and tree.children["web"].pid != before and gone(before or 0)
+
+
+def test_a_successor_that_does_not_come_up_replaces_nothing(tree: Tree, tmp_path: Path) -> None:
+    port, broken = choose_port("127.0.0.1", 0), tmp_path / "broken"
+    code = f"import os, sys\nif os.path.exists({str(broken)!r}): sys.exit('mended wrongly')\n"
+    code += LISTENS.format(delay=0, port=port)
+    first = tree.start(Program("web", (sys.executable, "-c", code), 5, port=port), environment=environment())
+    assert eventually(first.serves)
+    broken.touch()
 
     tree.replace_soon()
     tree.look_after()
 
-    assert eventually(lambda: "replaced" in child.log.read_text())
-    assert tree.children["web"].pid == before
+    assert tree.children["web"] is first and first.serves()
 
 
 class Stubborn:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import psutil
 
 from tests.faults.open_loop import CUT, Sending, open_loop, percentiles
@@ -24,7 +25,7 @@ from tests.outages import Product, product
 from tests.running import Command
 
 _SETTLE_SECONDS = 2.0
-_WITHIN_SECONDS = 90
+_WITHIN_SECONDS = 240
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Outcome:
 
 def replace_everything(running: Product) -> None:
     """Send SIGHUP and wait until no process of before is left."""
-    before = _pids(running, "web", "worker", "beat")
+    before = _leaders(running)
     running.command.process.send_signal(signal.SIGHUP)
     _wait("the processes of before are gone", lambda: not any(psutil.pid_exists(pid) for pid in before))
 
@@ -96,23 +97,19 @@ def run(*, per_second: float, folder: Path, parts: Sequence[str] = tuple(PARTS))
     return outcome
 
 
-def _pids(running: Product, *names: str) -> list[int]:
-    """Return the children of these names and what they started, except the web server that outlives its processes."""
-    written = json.loads((running.folder / "processes.json").read_text())
-    found = []
-    for name in names:
-        leader = psutil.Process(int(written[name][0]))
-        found += [child.pid for child in leader.children(recursive=True)]
-        if name != "web":
-            found.append(leader.pid)
-    return found
-
-
 def _stop_one(running: Product, name: str) -> None:
     before = int(json.loads((running.folder / "processes.json").read_text())[name][0])
     os.kill(before, signal.SIGTERM)
     _wait(f"{name} is gone", lambda: not psutil.pid_exists(before))
     _wait(f"{name} runs again", lambda: before not in _leaders(running) and name in _names(running))
+    _wait("the product answers", lambda: _answers(running))
+
+
+def _answers(running: Product) -> bool:
+    try:
+        return httpx.get(f"{running.base_url}/healthz", timeout=5, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def _leaders(running: Product) -> list[int]:
