@@ -5,8 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -45,12 +45,16 @@ class SegmentAdmin(GovernedAdmin):
     list_display: Any = ("name", "key", "shown_status", "shown_size", "shown_live", "shown_waiting", "owner")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
-        members = Membership.objects.current().filter(segment=OuterRef("pk")).order_by()
-        counted = members.values("segment").annotate(count=Count("id")).values("count")
+        # Counted up to a bound: a list of large segments must not read all of their members.
+        counted = RawSQL(
+            "(SELECT count(*) FROM (SELECT FROM membership"
+            " WHERE segment_id = segment.id AND left_at IS NULL LIMIT %s) AS first)",
+            [queries.COUNTED_UP_TO + 1],
+        )
         latest = RuleEpoch.objects.filter(segment=OuterRef("pk")).order_by("-epoch")
         heads: QuerySet[Segment] = super().get_queryset(request)
         return heads.annotate(
-            size=Coalesce(Subquery(counted, output_field=IntegerField()), 0),
+            size=counted,
             epoch_status=Subquery(latest.values("status")[:1]),
             epoch_version=Subquery(latest.values("version")[:1]),
         )
@@ -87,9 +91,9 @@ class SegmentAdmin(GovernedAdmin):
     @display(description="people", ordering="size")
     def shown_size(self, segment: Any) -> SafeString:
         address = reverse("admin:segments_membership_changelist")
-        return format_html(
-            '<a class="cdp-link" href="{}?segment__id__exact={}">{}</a>', address, segment.pk, segment.size
-        )
+        exact = segment.size <= queries.COUNTED_UP_TO
+        told = segment.size if exact else f"more than {queries.COUNTED_UP_TO:,}"
+        return format_html('<a class="cdp-link" href="{}?segment__id__exact={}">{}</a>', address, segment.pk, told)
 
     def sections(self, version: Any) -> Sequence[Section]:
         said = Section("In words", format_html("<p>{}</p>", sentence(rule_of(version.content))))

@@ -27,7 +27,7 @@ class SummarySerializer(serializers.Serializer):
     status = serializers.ChoiceField(choices=[status.value for status in queries.Status])
     version = serializers.IntegerField(allow_null=True, help_text="The live version.")
     sentence = serializers.CharField(help_text="The live rule in English.")
-    size = serializers.IntegerField()
+    size = serializers.IntegerField(help_text="Members now. Counted up to 5,000; a larger figure is an estimate.")
     published_at = serializers.DateTimeField(allow_null=True)
     ready_at = serializers.DateTimeField(allow_null=True)
 
