@@ -23,7 +23,7 @@ from tests.generative.attack import Caller, House, Tally, attack, furnish
 from tests.generative.found import FOUND, Found
 from tests.profiles import stream
 
-EXAMPLES = int(os.environ.get("CDP_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("CDP_EXAMPLES", "2"))
 
 
 @pytest.fixture(scope="module")
