@@ -105,6 +105,7 @@ def group(types: Mapping[int, str], sightings: Iterable[Seen], bounds: Bounds = 
     void = _void(types, inside, bounds)
     valid = [seen for seen in inside if (seen.origin, seen.other) not in void] if void else inside
     wanted = _wanted(types, valid, bounds.rule)
+    joined: _Joined
     if bounds.rule.limited or bounds.sides:
         joined = _Bounded(types, wanted, bounds)
     else:
