@@ -112,8 +112,10 @@ INSERT INTO link (origin_id, root_id, recorded_from, recorded_to, event_id, reas
 SELECT profile_id, profile_id, %(end)s, NULL::timestamptz, NULL::bigint, 'born' FROM filling
  UNION ALL SELECT user_origin, profile_id, %(end)s, NULL, identify_id, 'same_email' FROM filling
  UNION ALL SELECT email_origin, profile_id, %(end)s, NULL, identify_id, 'same_email' FROM filling
- UNION ALL SELECT device_profile, device_profile, %(start)s, %(end)s, NULL, 'born' FROM filling WHERE n %% %(merged)s = 0
- UNION ALL SELECT device_origin, device_profile, %(start)s, %(end)s, NULL, 'born' FROM filling WHERE n %% %(merged)s = 0
+ UNION ALL SELECT device_profile, device_profile, %(start)s, %(end)s, NULL, 'born'
+             FROM filling WHERE n %% %(merged)s = 0
+ UNION ALL SELECT device_origin, device_profile, %(start)s, %(end)s, NULL, 'born'
+             FROM filling WHERE n %% %(merged)s = 0
  UNION ALL SELECT device_profile, profile_id, %(end)s, NULL, identify_id, 'seen_together'
              FROM filling WHERE n %% %(merged)s = 0
  UNION ALL SELECT device_origin, profile_id, %(end)s, NULL, identify_id, 'seen_together'

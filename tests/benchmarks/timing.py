@@ -1,4 +1,4 @@
-"""How long a request took inside the web process, told in a header: the time of a page without its way to the client."""
+"""How long a request took inside the web process, told in a header: a page without its way to the client."""
 
 import time
 from collections.abc import Callable
