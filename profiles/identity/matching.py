@@ -40,12 +40,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
 from profiles.identity.rule import ANONYMOUS_ID, DEFAULT, USER_ID, IdentityRule
-from profiles.models import JoinRefusal
 
 
 class Seen(Struct, frozen=True):
@@ -71,12 +71,21 @@ class Bounds:
     hashes: Mapping[int, bytes] = field(default_factory=dict)
 
 
+class Refusal(StrEnum):
+    """Why a join is barred; `profiles.models.JoinRefusal` spells the same for the database."""
+
+    LIMIT = "limit"
+    UNIQUE = "unique"
+    SEPARATED = "separated"
+    BLOCKED = "blocked"
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """Why a sighting that would join two people does not; `kind` and `most` name the limit."""
 
     seen: Seen
-    reason: JoinRefusal
+    reason: Refusal
     kind: str = ""
     most: int | None = None
 
@@ -123,9 +132,9 @@ def _void(types: Mapping[int, str], inside: Sequence[Seen], bounds: Bounds) -> d
     for seen in inside:
         one, other = seen.origin, seen.other
         if one in blocked or other in blocked or types[one] not in known or types[other] not in known:
-            found[one, other] = Bar(seen, JoinRefusal.BLOCKED)
+            found[one, other] = Bar(seen, Refusal.BLOCKED)
         elif one in sides and other in sides and _are_apart(sides[one], sides[other]):
-            found[one, other] = Bar(seen, JoinRefusal.SEPARATED)
+            found[one, other] = Bar(seen, Refusal.SEPARATED)
     return found
 
 
@@ -230,13 +239,13 @@ class _Bounded(_Joined):
 
     def _bar(self, seen: Seen, one: int, other: int) -> Bar | None:
         if _are_apart(self._sides.get(one, {}), self._sides.get(other, {})):
-            return Bar(seen, JoinRefusal.SEPARATED)
+            return Bar(seen, Refusal.SEPARATED)
         ones, others = self._came.get(one, {}), self._came.get(other, {})
         for name, kind in self._limited.items():
             most = kind.most
             assert most is not None
             if name in ones and name in others and _exceeds(ones[name] + others[name], most, kind.within):
-                return Bar(seen, JoinRefusal.UNIQUE if kind.unique else JoinRefusal.LIMIT, name, most)
+                return Bar(seen, Refusal.UNIQUE if kind.unique else Refusal.LIMIT, name, most)
         return None
 
 

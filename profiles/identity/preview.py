@@ -11,10 +11,9 @@ from django.db import connection, transaction
 
 from cdp.ids import to_public
 from profiles.identity import history, matching, rules
-from profiles.identity.matching import Bounds, Grouping, Seen
+from profiles.identity.matching import Bounds, Grouping, Refusal, Seen
 from profiles.identity.naming import Name
 from profiles.identity.rule import IdentityRule
-from profiles.models import JoinRefusal
 
 #: Beyond this many identifiers the oldest people are looked at, and the evidence says so.
 MOST_IDENTIFIERS = 600_000
@@ -75,9 +74,7 @@ def preview(rule: IdentityRule) -> Preview:
         is_complete=is_complete,
         joined=joined,
         split=split,
-        barred=Counter(
-            (bar.reason.value, bar.kind) for bar in grouping.barred if bar.reason is not JoinRefusal.BLOCKED
-        ),
+        barred=Counter((bar.reason.value, bar.kind) for bar in grouping.barred if bar.reason is not Refusal.BLOCKED),
         blocked=newly_blocked,
         found=found,
     )

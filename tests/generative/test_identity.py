@@ -232,6 +232,11 @@ def _joined_by(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     return {**said, **device, "context": {"externalIds": [stated]}}, said
 
 
+def _names_of(said: dict[str, Any]) -> set[tuple[str, str]]:
+    own = {("user_id", said["userId"])} | {("anonymous_id", said[name]) for name in ("anonymousId",) if name in said}
+    return own | {(one["type"], one["id"]) for one in said.get("context", {}).get("externalIds", ())}
+
+
 def _state_decisions(history: list[dict[str, Any]], drawn: random.Random) -> None:
     """Let some of the people say something about marketing."""
     for number, (origin,) in enumerate(rows("SELECT origin_id FROM identifier ORDER BY type, value")):
@@ -267,6 +272,10 @@ def test_an_undone_merge_gives_back_who_there_would_be_without_it(world: World) 
             forget_everybody()
             _told(cut)
             _state_decisions(history, random.Random(seed))
+            # A name that nobody went by before would be somebody's in one of the two worlds alone.
+            assume(
+                _names_of(joining[0]) <= {(type, value) for type, value in rows("SELECT type, value FROM identifier")}
+            )
             before = one("SELECT count(*) FROM merge")
             _told([[event], after] if after else [[event]])
             merges = [merge for (merge,) in rows("SELECT id FROM merge ORDER BY id OFFSET %s", before)]
