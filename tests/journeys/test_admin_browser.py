@@ -31,7 +31,8 @@ RULE = {"event": "Order Completed", "measure": "count", "op": ">=", "value": 3}
 #: What each role finds in the sidebar, apart from what the journeys themselves walk through.
 PAGES = {
     "administrator": [
-        "/admin/", "/admin/profiles/profile/", "/admin/profiles/merge/", "/admin/segments/segment/",
+        "/admin/", "/admin/profiles/profile/", "/admin/profiles/merge/", "/admin/profiles/identityrule/",
+        "/admin/segments/segment/",
         "/admin/consent/purpose/", "/admin/consent/notice/", "/admin/profiles/source/", "/admin/profiles/trackingplan/",
         "/admin/profiles/violationcount/", "/admin/profiles/inboxrow/",
         "/admin/profiles/rejectedevent/", "/admin/profiles/eventdefinition/", "/admin/profiles/propertydefinition/",
