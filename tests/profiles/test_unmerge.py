@@ -230,3 +230,13 @@ def test_merging_and_undoing_at_once_never_waits_in_a_circle_and_leaves_no_circl
         assert person("user_id", f"x{group}") == person("user_id", f"a{group}")
     counted = rows("SELECT event_count FROM profile WHERE merged_into IS NULL")
     assert sum(count for (count,) in counted) == one("SELECT count(*) FROM events")
+
+
+def test_a_device_goes_back_to_the_address_it_followed_before(ada) -> None:
+    apply(identify(anonymousId="a1", traits={"email": "one@example.com"}))
+    apply(track(userId="u1"))
+    before = people()
+    apply(track(userId="u1", anonymousId="a1", minutes=1))
+    assert len(people()) == 1
+    undo(latest_merge(), ada)
+    assert people() == before
