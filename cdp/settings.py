@@ -161,7 +161,9 @@ CELERY_VISIBILITY_TIMEOUT = _VISIBILITY_TIMEOUT
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # safe only because attempts are counted in the database
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# No bound on messages taken ahead: an acknowledgement that fails (a Redis that froze) never gives its place back, and
+# with as many places as processes the worker would wait for ever. They are rings of a bell that expire in seconds.
+CELERY_WORKER_PREFETCH_MULTIPLIER = 0
 # Never fewer than two, so that one process is left for the others where one is at something long; never more than a
 # PostgreSQL of the usual size has connections for.
 CDP_WEB_PROCESSES = env.whole_number("CDP_WEB_PROCESSES", env.cores(least=2, most=8), least=1)
