@@ -117,9 +117,7 @@ def _batch(chance: random.Random, size: int, watched: str | None) -> tuple[dict[
     return {"batch": events, "sentAt": stamp}, now
 
 
-def _watch(
-    http: httpx.Client, key: str, user: str, acknowledged: float, ends_at: float, measured: Measured
-) -> None:
+def _watch(http: httpx.Client, key: str, user: str, acknowledged: float, ends_at: float, measured: Measured) -> None:
     seen = _until(http, key, user, member=True)
     if seen is None:
         measured.never_seen += 1
