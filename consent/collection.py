@@ -78,11 +78,10 @@ def record(claim: Claim, purposes: Mapping[str, Terms]) -> None:
     after, acts = _follow(told, known, purposes)
     hashes = _append(acts, purposes, subjects, now=claim.now)
     _keep(after, known, hashes)
-    changed: dict[int, set[str]] = defaultdict(set)
-    for act in acts:
-        changed[roots[act.stream.origin_id]].add(act.stream.purpose)
-    if changed:
-        projection.refresh(profile_ids=changed, purposes=set().union(*changed.values()), now=claim.now)
+    if acts:
+        told_of = {act.stream.origin_id: roots[act.stream.origin_id] for act in acts}
+        about = {act.stream.purpose for act in acts}
+        projection.refresh(profile_ids=told_of.values(), purposes=about, now=claim.now, told=told_of)
 
 
 def _told(events: Iterable[ResolvedEvent], purposes: Mapping[str, Terms]) -> dict[Stream, Told]:

@@ -164,7 +164,8 @@ def _record(
         (written,) = append([entry], subjects=subjects)
     except IntegrityError as error:  # two subjects, one key, at the same moment
         raise AnotherRequest("This idempotency key belongs to another request.") from error
-    projection.refresh(profile_ids=[root], purposes=statement.purposes, now=now)
+    told = {statement.origin_id: root}
+    projection.refresh(profile_ids=[root], purposes=statement.purposes, now=now, told=told)
     encoded = bytes(Entry.objects.values_list("bytes", flat=True).get(seq=written.seq))
     return Receipt(written.seq, written.hash, encoded, root, is_repeat=False)
 

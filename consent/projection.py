@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from cdp.copying import array
 from consent import evidence, section
 from consent.decisions import NOWHERE, Act, Assurance, Operation, Standing, stand
-from profiles import card, lanes
+from profiles import card, touches
 from profiles.identity import resolve
 from profiles.identity.regrouping import LANES
 from profiles.models import Cause
@@ -47,8 +47,7 @@ def lock_people(origin_ids: Iterable[int], *, now: datetime) -> tuple[dict[int, 
 
 def roots_of(origin_ids: Iterable[int]) -> dict[int, int]:
     wanted = list(origin_ids)
-    known = resolve.roots(wanted)
-    return {origin_id: known.get(origin_id, origin_id) for origin_id in wanted}
+    return {origin_id: origin_id for origin_id in wanted} | resolve.roots(wanted)
 
 
 def root_of(origin_id: int) -> int:
@@ -89,10 +88,14 @@ def _acts(statement: str, ids: Iterable[int], purposes: Iterable[str] | None) ->
     return found
 
 
-def refresh(*, profile_ids: Iterable[int], purposes: Iterable[str] | None, now: datetime) -> frozenset[int]:
+def refresh(
+    *, profile_ids: Iterable[int], purposes: Iterable[str] | None, now: datetime, told: Mapping[int, int] | None = None
+) -> frozenset[int]:
     """Compute where locked people stand, write what changed with their cards, touch them; return who changed.
 
     `purposes` may narrow it to what new entries are about; None computes everything, and drops what no longer holds.
+    `told` are the new entries' origins and whose they are. The touch goes after them: whoever moves an origin and finds
+    no consent locks nobody, and so does not wait for the entry that is being written.
     """
     people = sorted(set(profile_ids))
     found = acts_of(people, purposes)
@@ -104,6 +107,9 @@ def refresh(*, profile_ids: Iterable[int], purposes: Iterable[str] | None, now: 
         changed |= _drop_all_but(people, standings.keys())
     if changed:
         write_cards({person for person, _ in changed}, now=now)
+    if told:
+        touches.touch_behind(origins=told, keys=map(key_of, purposes or ()), cause=Cause.CONSENT)
+    else:
         _touch(changed)
     return frozenset(person for person, _ in changed)
 
@@ -287,11 +293,8 @@ def _drop_all_but(people: Sequence[int], kept: Iterable[tuple[int, str]]) -> set
 
 
 def _touch(changed: Iterable[tuple[int, str]]) -> None:
-    by_keys: dict[frozenset[str], list[int]] = defaultdict(list)
-    of_person: dict[int, set[str]] = defaultdict(set)
-    for person, purpose in changed:
-        of_person[person].add(key_of(purpose))
-    for person, keys in of_person.items():
-        by_keys[frozenset(keys)].append(person)
-    for shared, people in by_keys.items():
-        lanes.touch(profile_ids=people, keys=sorted(shared), cause=Cause.CONSENT)
+    people_of: dict[str, list[int]] = defaultdict(list)
+    for person, purpose in sorted(changed):
+        people_of[purpose].append(person)
+    for purpose, people in people_of.items():
+        touches.touch(profile_ids=people, keys=[key_of(purpose)], cause=Cause.CONSENT)

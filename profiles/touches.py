@@ -12,7 +12,7 @@ neither. So an origin may have changed hands between a claim's look and its comm
 the origin is by then, and passes the touch on to them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from django.db import connection
 from msgspec.json import decode
 
-from cdp.copying import array
+from cdp.copying import array, columns
 from profiles.models import Cause
 
 #: From how many events on somebody is heavy: a turn of thousands of ordinary people takes about as long as one of them.
@@ -105,6 +105,22 @@ def touch(*, profile_ids: Iterable[int], keys: Iterable[str], cause: Cause | str
                 "INSERT INTO touched (lane, profile_id, keys, cause)"
                 " SELECT id %% 1024, id, %s::text[], %s FROM unnest(%s::bigint[]) AS id",
                 [spelled, str(Cause(cause).value), array(ids)],
+            )
+
+
+def touch_behind(*, origins: Mapping[int, int], keys: Iterable[str], cause: Cause | str) -> None:
+    """Have the people looked at whose origins these were when they were looked up, or whose they are by then.
+
+    For a writer who keeps origins from nobody, like a claim: the touch goes after an origin that changes hands.
+    """
+    spelled = list(keys)
+    if origins:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO touched (lane, profile_id, keys, cause, origin_id, events)"
+                " SELECT root %% 1024, root, %s::text[], %s, origin, 0"
+                "   FROM unnest(%s::bigint[], %s::bigint[]) AS told (origin, root)",
+                [spelled, str(Cause(cause).value), *columns(sorted(origins.items()))],
             )
 
 
