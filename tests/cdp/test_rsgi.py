@@ -4,12 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.test import override_settings
 from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
@@ -94,7 +95,11 @@ def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(chunks())
 
 
-urlpatterns = [path("echo", echo), path("stream", stream), path("店", echo)]
+def file(request: HttpRequest) -> FileResponse:
+    return FileResponse(Path(request.GET["path"]).open("rb"))
+
+
+urlpatterns = [path("echo", echo), path("stream", stream), path("file", file), path("店", echo)]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
@@ -141,11 +146,57 @@ def test_a_body_that_takes_too_long_is_408_in_words_that_event_sdks_read(monkeyp
     assert json.loads(answered.content)["message"]
 
 
-def test_a_long_body_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rsgi, "BODY_SECONDS", 0.0)
-    long = b"x" * 20_000
-    told = echoed(Protocol(long, pause=0.05), ("content-length", str(len(long))))
-    assert len(told["body"]) == len(long)
+def test_a_long_body_may_take_longer_as_long_as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rsgi, "BODY_SECONDS", 0.1)
+    chunks = [b"x" * 20_000] * 4
+    told = echoed(Protocol(*chunks, pause=0.08), ("content-length", "80000"))
+    assert len(told["body"]) == 80_000
+
+
+@pytest.mark.parametrize("size", ["80000", "1000000000"])
+def test_a_body_that_only_says_it_is_long_is_waited_for_no_longer(monkeypatch: pytest.MonkeyPatch, size: str) -> None:
+    monkeypatch.setattr(rsgi, "BODY_SECONDS", 0.02)
+    answered = call(Protocol(b"x", b"y", pause=0.05), ("content-length", size))
+    assert answered.status == 408
+
+
+def test_what_states_to_be_too_long_is_413_before_any_of_it_is_awaited() -> None:
+    answered = call(Protocol(b"x", pause=60), ("content-length", str(10**15)))
+    assert answered.status == 413
+
+
+def test_bodies_that_wait_are_bounded_together_and_small_ones_always_find_a_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rsgi, "MOST_WAITING", 120_000)
+    large = [("content-length", "100000")], [b"x" * 50_000, b"y" * 50_000]
+    protocols = [Protocol(*large[1], pause=0.05) for _ in range(3)]
+    small = Protocol(b"z" * 10, pause=0.05)
+
+    async def at_once() -> None:
+        scopes = [Scope(headers=Headers([("host", "localhost"), *large[0]])) for _ in protocols]
+        calls = [rsgi.application(scope, one) for scope, one in zip(scopes, protocols, strict=True)]
+        scope = Scope(headers=Headers([("host", "localhost"), ("content-length", "10")]))
+        await asyncio.gather(*calls, rsgi.application(scope, small))
+
+    with override_settings(ROOT_URLCONF=__name__):
+        asyncio.run(at_once())
+
+    refused = [one for one in protocols if one.status == 503]
+    assert [one.headers.get("retry-after") for one in refused] == ["5", "5"]
+    assert sorted(one.status for one in [*protocols, small]) == [200, 200, 503, 503]
+    assert echoed(Protocol(*large[1]), *large[0])["body"]  # what was answered waits no more
+
+
+def test_a_file_is_sent_as_it_lies_there_however_long_it_is(tmp_path: Path) -> None:
+    long = tmp_path / "long"
+    with long.open("wb") as sparse:
+        sparse.truncate(600_000)
+    answered = call(Protocol(), method="GET", path="/file", query_string=f"path={long}")
+
+    assert (answered.status, answered.content) == (200, bytes(600_000))
+    assert answered.streamed == 3
+    assert answered.headers["Content-Length"] == "600000"
 
 
 def test_a_body_that_ends_early_is_400() -> None:
