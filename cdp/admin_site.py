@@ -3,12 +3,14 @@
 import base64
 from typing import Any
 
+from django.contrib.admin import AdminSite
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
@@ -18,10 +20,38 @@ from unfold.sites import UnfoldAdminSite
 
 from cdp import one_time_passwords
 from cdp.api.authentication import signed_in_fully
+from cdp.navigation import sidebar
 from cdp.roles import remember_roles
+
+# What the pages are told that differs from request to request.
+_OF_REQUEST = frozenset(
+    ("has_permission", "available_apps", "is_popup", "log_entries", "tab_list", "sidebar_navigation")
+)
 
 
 class PlatformAdminSite(UnfoldAdminSite):
+    _looks: dict[str, Any] | None = None
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what every page shows around its content.
+
+        Names, colours and styles come from the settings and are the same for everybody: the theme works them out from
+        its defaults anew for every page, which took longer than most pages' own queries, so they are kept.
+        """
+        of_request = AdminSite.each_context(self, request)
+        if self._looks is None:
+            everything = super().each_context(request)
+            self._looks = {name: value for name, value in everything.items() if name not in _OF_REQUEST}
+        may = of_request["has_permission"]
+        tabs, navigation = self.get_tabs_list(request), sidebar(request) if may else []
+        return {**of_request, **self._looks, "tab_list": tabs, "sidebar_navigation": navigation}
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Return the list of everything registered; the sidebar is our own, so hardly a page looks at it."""
+        if app_label is not None:
+            return super().get_app_list(request, app_label)
+        return SimpleLazyObject(lambda: super(PlatformAdminSite, self).get_app_list(request))
+
     def has_permission(self, request: HttpRequest) -> bool:
         if not super().has_permission(request) or not signed_in_fully(request):
             return False

@@ -1,5 +1,6 @@
 """The sidebar: what settings.NAVIGATION lists, as far as it exists and the person may see it."""
 
+from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -21,7 +22,10 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _link(request: HttpRequest, title: str, target: str, icon: str) -> dict[str, Any]:
     address = _address(target)
-    here = request.path == address if target == "admin:index" else request.path.startswith(address)
+    if target == "admin:index":
+        here = request.path == address
+    else:
+        here = request.path.startswith((address, *_tabs_beside(address)))
     return {"title": title, "icon": icon, "link": address, "active": here}
 
 
@@ -32,9 +36,18 @@ def _visible(request: HttpRequest, target: str) -> bool:
     return known is not None and may_see(request, known)
 
 
+@cache
 def _address(target: str) -> str:
+    """Addresses do not change while a process runs, and every page of the admin needs them all."""
     name = target if ":" in target or "." not in target else f"admin:{target.replace('.', '_').lower()}_changelist"
     try:
         return reverse(name)
     except NoReverseMatch:
         return ""
+
+
+@cache
+def _tabs_beside(address: str) -> tuple[str, ...]:
+    """The lists that are reached from this one by a tab; the sidebar has no link of their own for them."""
+    tabs = [[str(item["link"]) for item in tab["items"]] for tab in settings.UNFOLD["TABS"]]
+    return tuple(link for links in tabs if address in links for link in links)

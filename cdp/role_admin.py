@@ -56,6 +56,8 @@ def may_see(request: HttpRequest, model: type[models.Model]) -> bool:
 class RoleAdmin(ModelAdmin):
     """Who may look, change, add and delete is named by role; nobody may unless the page says so."""
 
+    change_list_template: Any = "admin/cdp/list.html"
+
     viewers: ClassVar[tuple[Role, ...]] = EVERYBODY
     editors: ClassVar[tuple[Role, ...]] = ()
     adders: ClassVar[tuple[Role, ...]] = ()
