@@ -5,8 +5,10 @@ from typing import Any, BinaryIO
 
 from msgspec import Struct
 
-#: A longer line is not read: a file without line ends would have to be in memory whole.
+#: A longer line is not read: a file without line ends would have to be in memory whole. Nor is a longer record: quoted
+#: fields may hold line ends, and a compressed file could go on with one for ever.
 MOST_LINE = 1024 * 1024
+MOST_RECORD = 4 * MOST_LINE
 
 
 class FileRefused(Exception):

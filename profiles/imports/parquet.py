@@ -6,7 +6,9 @@ JSON. A number that is whole is written without a point: ids that went through a
 
 import datetime
 import decimal
+import resource
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +23,8 @@ _ROWS_AT_ONCE = 2_000
 _MOST_COLUMNS = 2_000
 _LARGEST_ROW_GROUP = 4 * 1024**3
 _EXACT = 2.0**53
+_MOST_MEMORY = 1 << 30
+_SIZE = Path("/proc/self/statm")
 _WITHOUT_TEXT = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
 _json = Encoder(decimal_format="number")
 
@@ -53,16 +57,40 @@ def _check(stored: Any) -> None:
 
 def _lines(stored: Any, columns: list[str]) -> Iterator[Line | Unreadable]:
     number = 0
+    batches = stored.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False)
     try:
-        for batch in stored.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns, use_threads=False):
-            cells = [_texts(column) for column in batch.columns]
-            if not cells:
-                return
+        while cells := _next(batches):
             for row in zip(*cells, strict=True):
                 number += 1
                 yield Line(number, dict(zip(columns, row, strict=True)))
+    except MemoryError:  # pyarrow's own is one too
+        raise FileRefused(f"The rows after row {number} are too large to be read.") from None
     except (pa.ArrowException, OSError) as error:
         raise FileRefused(f"The file is damaged after row {number}: {type(error).__name__}.") from None
+
+
+def _next(batches: Iterator[Any]) -> list[list[str]]:
+    with _bounded_memory():
+        batch = next(batches, None)
+        return [] if batch is None else [_texts(column) for column in batch.columns]
+
+
+# What a file says of its own sizes is worth nothing, and a few hundred bytes can unfold into gigabytes: one long value,
+# compressed, and a thousand rows that refer to it. pyarrow knows no bound, but the process can be given one.
+@contextmanager
+def _bounded_memory() -> Iterator[None]:
+    if not _SIZE.exists():  # only Linux says how large a process is, and keeps it to a limit
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(_SIZE.read_text().partition(" ")[0])
+    wanted = pages * resource.getpagesize() + _MOST_MEMORY
+    within = min((one for one in (soft, hard, wanted) if one != resource.RLIM_INFINITY), default=wanted)
+    resource.setrlimit(resource.RLIMIT_AS, (within, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def _texts(column: Any) -> list[str]:

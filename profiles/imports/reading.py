@@ -14,6 +14,8 @@ from profiles.imports.lines import FileRefused, Group, Line, OpenFile, Unreadabl
 
 __all__ = ["FileRefused", "Group", "Line", "OpenFile", "Unreadable", "fingerprint", "groups", "opened"]
 
+_MOST_LINES = 100_000  # of one group
+_MOST_UNREADABLE = 1_000  # in a row, where a group may go on after them
 GZIP_MAGIC = b"\x1f\x8b"
 _BRACE = b"{"
 
@@ -59,10 +61,15 @@ def groups(lines: Iterator[Line | Unreadable], *, by: str) -> Iterator[Group]:
     for line in lines:
         if isinstance(line, Unreadable):
             group.unreadable.append(line)
+            if not by or len(group.unreadable) > _MOST_UNREADABLE:
+                yield group
+                group = Group("", [], [])
             continue
         key = line.cells[by] if by else str(line.number)
         if by and group.lines and key == group.key:
             group.lines.append(line)
+            if len(group.lines) > _MOST_LINES:
+                raise FileRefused(f"Line {line.number}: more than {_MOST_LINES:,} lines have the same {by}.")
             continue
         if group.lines or group.unreadable:
             yield group

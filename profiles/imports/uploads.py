@@ -31,6 +31,7 @@ from profiles.models.file_job import IMPORT_KIND
 _SHARE_SECONDS = 100.0
 _MOST_PENDING = 50_000  # an import leaves room in the inbox for those who send at this moment
 _KEPT = timedelta(days=7)
+_LEFT_BEHIND = timedelta(days=1)
 _CHUNK = 1 << 20
 
 
@@ -201,7 +202,12 @@ def forget_files(*, now: datetime) -> None:
     """Delete files whose import ended a week ago: until then it can be looked at what was in a row."""
     for folder in _root().glob("*"):
         job = Job.objects.filter(kind=IMPORT_KIND, pk=int(folder.name)).first() if folder.name.isdecimal() else None
-        if job is None or (job.finished_at is not None and job.finished_at < now - _KEPT):
+        if job is None:
+            # Or not yet: while a file is written, nobody else sees its job.
+            is_over = folder.stat().st_mtime < (now - _LEFT_BEHIND).timestamp()
+        else:
+            is_over = job.finished_at is not None and job.finished_at < now - _KEPT
+        if is_over:
             shutil.rmtree(folder, ignore_errors=True)
 
 

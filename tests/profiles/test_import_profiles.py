@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -274,6 +275,25 @@ def test_files_of_finished_imports_are_forgotten_after_a_week(tmp_path: Path) ->
 
 
 @database
+def test_a_file_is_not_forgotten_while_it_is_still_being_kept() -> None:
+    seen: list[bool] = []
+
+    class Slow(SimpleUploadedFile):
+        def chunks(self, chunk_size: int | None = None) -> Any:
+            yield b"Customer\n"
+            # Another process tidies up, and does not see the job of an open transaction.
+            Job.objects.all().delete()
+            uploads.forget_files(now=timezone.now())
+            seen.extend(path.exists() for path in (DATA_DIR / "imports").glob("*/file"))
+            uploads.forget_files(now=timezone.now() + timedelta(days=2))
+            seen.extend(path.exists() for path in (DATA_DIR / "imports").glob("*/file"))
+
+    wanted = Wanted(FileKind.PEOPLE, json.dumps(MAPPING).encode())
+    uploads.request(file=Slow("crm.csv", b"x"), wanted=wanted, by=ASKER, now=timezone.now())
+    assert seen == [True], "kept at first, gone when nobody can be at it any more"
+
+
+@database
 def test_the_rows_of_an_import_are_forgotten_after_a_month_and_the_totals_stay(tmp_path: Path) -> None:
     imported(tmp_path, ANN, NOBODY)
     before = reports.totals(Job.objects.get())
@@ -330,6 +350,38 @@ def test_a_line_without_an_end_is_refused_and_not_read_into_memory(tmp_path: Pat
     path.write_bytes(gzip.compress(b"a,b\n" + b"x" * (3 * 1024 * 1024)))
     with pytest.raises(reading.FileRefused, match="a line longer than"):
         lines_of(path)
+
+
+def test_a_record_without_an_end_is_refused_and_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b'"\n",' * 2_000_000))
+    with pytest.raises(reading.FileRefused, match="a record longer than"):
+        lines_of(path)
+
+
+def test_lines_that_cannot_be_read_are_handed_on_one_by_one() -> None:
+    def garbage() -> Any:
+        yield from (reading.Unreadable(number, "is nothing", "x") for number in range(1, 5_000))
+        raise AssertionError("all of them were read before any was handed on")
+
+    assert len(next(reading.groups(garbage(), by="")).unreadable) == 1
+    assert len(next(reading.groups(garbage(), by="a")).unreadable) < 2_000
+
+
+def test_a_group_without_an_end_is_refused() -> None:
+    lines = (reading.Line(number, {"order": "o1"}) for number in range(1, 200_000))
+    with pytest.raises(reading.FileRefused, match="lines have the same order"):
+        list(reading.groups(lines, by="order"))
+
+
+def test_a_small_parquet_file_does_not_unfold_into_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "f.parquet"
+    once = pa.DictionaryArray.from_arrays(pa.array([0] * 2_000, pa.int32()), pa.array(["x" * 20_000_000]))
+    pq.write_table(pa.table({"a": once}), path, compression="zstd", store_schema=False)
+    assert path.stat().st_size < 2_000, "it says 40 GB"
+    with pytest.raises(reading.FileRefused, match="too large to be read"):
+        lines_of(path)
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY
 
 
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path) -> None:
