@@ -66,7 +66,7 @@ def _columns(cl: Any) -> Iterator[Column]:
         text = "Select record" if name == _BOX else label_for_field(name, cl.model, model_admin=cl.model_admin)
         yield Column(
             name=name,
-            label=conditional_escape(text),
+            label=conditional_escape(str(text)),
             classes=" ".join(CHECKBOX_CLASSES if name == _BOX else (f"field-{name}", *ROW_CLASSES)),
             linked=name in links,
             heading=name in links[:1],
@@ -85,6 +85,7 @@ def _shown(cl: Any, column: Column, row: Any) -> tuple[Any, str]:
     """What a cell shows, and a class that keeps a time on one line."""
     nothing = cl.model_admin.get_empty_value_display()
     of_row: Any
+    attribute: Any
     if column.read is not None:
         of_row, attribute, value = None, column.read, column.read(row)
     else:

@@ -49,5 +49,6 @@ def _address(target: str) -> str:
 @cache
 def _tabs_beside(address: str) -> tuple[str, ...]:
     """The lists that are reached from this one by a tab; the sidebar has no link of their own for them."""
-    tabs = [[str(item["link"]) for item in tab["items"]] for tab in settings.UNFOLD["TABS"]]
+    groups: Any = settings.UNFOLD["TABS"]
+    tabs = [[str(item["link"]) for item in tab["items"]] for tab in groups]
     return tuple(link for links in tabs if address in links for link in links)
