@@ -37,15 +37,18 @@ SELECT to_date(substring(relname FROM 7), 'YYYY_MM_DD') FROM pg_inherits JOIN pg
  WHERE inhparent = 'inbox'::regclass AND relname ~ '^inbox_[0-9]{4}_[0-9]{2}_[0-9]{2}$'
    AND to_date(substring(relname FROM 7), 'YYYY_MM_DD') < %s ORDER BY 1
 """
-# The keys are made of what the event was known by, so they are found by their primary key.
+# The keys are made of what the event was known by, so they are found by their primary key. Origins are locked in the
+# order of ids, as lanes and merges do.
 _TAKE_OUT = """
 WITH gone AS MATERIALIZED (
     SELECT origin_id, source_id, message_id FROM {table}
      WHERE origin_id > %(after)s AND origin_id <= %(until)s),
 counted AS (SELECT origin_id, count(*) AS events FROM gone GROUP BY origin_id),
+held AS MATERIALIZED (
+    SELECT id FROM origin WHERE id = ANY(ARRAY(SELECT origin_id FROM counted)) ORDER BY id FOR NO KEY UPDATE),
 origins AS (
     UPDATE origin SET event_count = event_count - counted.events
-      FROM counted WHERE origin.id = counted.origin_id RETURNING origin.root_id),
+      FROM held JOIN counted ON counted.origin_id = held.id WHERE origin.id = held.id RETURNING origin.root_id),
 keys AS (
     DELETE FROM event_key USING gone
      WHERE key = substring(sha256(convert_to(gone.source_id || E'\\x1f' || gone.message_id, 'UTF8')) FOR 16)),

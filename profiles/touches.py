@@ -33,14 +33,14 @@ _ONE_HEAVY_TURN = 0x5E67_0003
 #: A touch as it is taken from the queue: profile id, keys, cause.
 Taken = tuple[int, Sequence[str], str]
 
-# People before origins, and each in the order of ids, as a merge locks them.
+# People before origins, and each in the order of ids, as a merge locks them; everybody who is taken, because who is
+# locked later, when they are evaluated, is out of that order.
 _COUNTED = """
 told AS MATERIALIZED (
     SELECT origin_id, sum(events) AS events, min(first_at) AS first, max(last_at) AS last
       FROM taken WHERE origin_id IS NOT NULL GROUP BY 1),
 locked AS MATERIALIZED (
-    SELECT FROM profile WHERE id = ANY(ARRAY(SELECT profile_id FROM taken WHERE origin_id IS NOT NULL))
-     ORDER BY id FOR NO KEY UPDATE),
+    SELECT FROM profile WHERE id = ANY(ARRAY(SELECT profile_id FROM taken)) ORDER BY id FOR NO KEY UPDATE),
 held AS MATERIALIZED (
     SELECT id FROM origin WHERE (SELECT count(*) >= 0 FROM locked) AND id = ANY(ARRAY(SELECT origin_id FROM told))
      ORDER BY id FOR NO KEY UPDATE),

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
+from profiles import touches
 from profiles.identity import resolve
 from profiles.identity.resolve import Merge
 from profiles.ingest import leases, pipeline
@@ -178,3 +179,24 @@ def test_a_claim_and_a_merge_of_its_people_never_wait_for_each_other_in_a_circle
     work()
     assert person("user_id", "u1") == person("anonymous_id", "a1")
     assert one("SELECT sum(event_count) FROM profile WHERE merged_into IS NULL") == 4
+
+
+def test_whoever_a_lane_takes_is_locked_at_once_or_a_merge_could_stand_half_way_in_its_way() -> None:
+    apply(*[track(userId=f"u{number}") for number in range(4)])
+    everybody = [profile for (profile,) in rows("SELECT id FROM profile ORDER BY id")]
+    touches.touch(profile_ids=everybody[:2], keys=["*"], cause="sweep")
+    send([track(userId=f"u{number}") for number in range(4) if person("user_id", f"u{number}") in everybody[2:]])
+    _store_everything()
+    free: list[list[tuple[int]]] = []
+    meanwhile.work = lambda: free.append(_free("profile"))
+    with transaction.atomic(), connection.cursor() as cursor:
+        taken = touches.take(cursor, lanes=1024)
+        meanwhile.begin()
+    meanwhile.end()
+    assert {profile for profile, _, _ in taken} == set(everybody)
+    assert free == [[]]
+
+
+def _free(table: str) -> list[tuple[int]]:
+    with transaction.atomic():
+        return rows(f"SELECT id FROM {table} ORDER BY id FOR UPDATE SKIP LOCKED")
