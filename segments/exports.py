@@ -23,6 +23,7 @@ def memberships() -> Table:
     """Who was in which segment, by day."""
     return Table(
         "memberships",
+        "segments",
         "Who was in which segment at any moment of the UTC day.",
         (
             Column("person_id", pa.string(), "Whose stay it is."),

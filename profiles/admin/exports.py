@@ -89,7 +89,7 @@ class DataExportAdmin(LargeTableAdmin):
             title=f"Export {job.pk}",
             job=job,
             is_open=job.state in OPEN,
-            is_ready=jobs.is_ready(job),
+            is_ready=jobs.is_ready(job, now=timezone.now()),
             kept_until=jobs.kept_until(job),
             manifest=job.result,
             asked=job.arguments["filter"],
@@ -98,7 +98,7 @@ class DataExportAdmin(LargeTableAdmin):
 
     def download_view(self, request: HttpRequest, id: int) -> Any:
         job = self._find(request, id)
-        if not jobs.is_ready(job):
+        if not jobs.is_ready(job, now=timezone.now()):
             raise Http404
         return download_of(job, by=Actor.person(person_of(request)))
 

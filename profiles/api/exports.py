@@ -1,5 +1,6 @@
 """/v1/exports: ask for people, events and memberships as Parquet by day, look how far it is, download it."""
 
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from cdp.models.job import JobState
 from cdp.problems import FieldError, Problem
 from cdp.roles import Role
 from profiles.exports import asking, jobs, writing
+from profiles.exports.tables import known
 
 EXPORTERS = (Role.COMPLIANCE, Role.ADMINISTRATOR)
 _USUAL_DAYS = 30
@@ -64,7 +66,7 @@ class DataExportSerializer(serializers.Serializer):
         return until.isoformat() if until else None
 
     def get_download(self, job: Any) -> str | None:
-        return f"/v1/exports/{job.pk}/download" if jobs.is_ready(job) else None
+        return f"/v1/exports/{job.pk}/download" if jobs.is_ready(job, now=timezone.now()) else None
 
 
 class _ExportView(APIView):
@@ -92,6 +94,9 @@ class DataExportsView(_ExportView):
         end = told["to"] or now.astimezone(UTC).date()
         start = told["from"] or _earlier(end)
         wanted = asking.Wanted(_purpose(request, told["purpose"]), start, end, tuple(told["tables"]))
+        if barred := _barred(request, wanted.as_json()["tables"]):
+            told = f"The key's field list does not name {known()[barred[0]].tells}, which {barred[0]} tells."
+            raise Problem(403, "field_not_allowed", told, (FieldError("tables", told),))
         job = asking.request(wanted=wanted, by=_actor(request), now=now)
         return Response(DataExportSerializer(job).data, status=202, headers={"Location": f"/v1/exports/{job.pk}"})
 
@@ -120,7 +125,7 @@ class DataExportDownloadView(_ExportView):
     def get(self, request: Request, id: int) -> FileResponse:
         """Download an export that is done: one ZIP with the Parquet files by day and the manifest."""
         job = _export(request, id)
-        if not jobs.is_ready(job):
+        if not jobs.is_ready(job, now=timezone.now()):
             raise Problem(409, "export_not_ready", "The export is not written yet, or is no longer kept.")
         return download_of(job, by=_actor(request))
 
@@ -149,11 +154,21 @@ def _purpose(request: Request, asked: str) -> str:
     return own
 
 
+def _barred(request: Request, tables: Sequence[str]) -> list[str]:
+    """Return the tables that tell more than the field list of a key: they tell of each part all or nothing."""
+    listed = request.user.facts.fields if isinstance(request.user, KeyUser) else ()
+    return [name for name in tables if listed and name in known() and known()[name].tells not in listed]
+
+
 def _export(request: Request, id: int) -> Job:
-    """Find an export; a key finds those for its own purpose."""
+    """Find an export; a key finds those for its own purpose, as far as its field list goes."""
     job = asking.find(id)
     if job is None or (
-        isinstance(request.user, KeyUser) and job.arguments["filter"]["purpose"] != _purpose(request, "")
+        isinstance(request.user, KeyUser)
+        and (
+            job.arguments["filter"]["purpose"] != _purpose(request, "")
+            or _barred(request, job.arguments["filter"]["tables"])
+        )
     ):
         raise Problem(404, "not_found", "There is no such export.")
     return job

@@ -52,8 +52,9 @@ def _finish(job: Job, manifest: dict, *, now: datetime) -> None:
     asking.record(job=job, action="data.export.written", by=_SYSTEM, now=now, people=manifest["people"], rows=rows)
 
 
-def is_ready(job: Job) -> bool:
-    return job.state == JobState.DONE and writing.path_of(job).exists()
+def is_ready(job: Job, *, now: datetime) -> bool:
+    until = kept_until(job)
+    return until is not None and now <= until and writing.path_of(job).exists()
 
 
 def kept_until(job: Job) -> datetime | None:

@@ -54,7 +54,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """`tells` is the part of people that is in it, as the field list of a key calls it."""
+
     name: str
+    tells: str
     told: str
     columns: tuple[Column, ...]
     parts: Callable[[Question], Iterator[Part]]
@@ -93,6 +96,7 @@ def people() -> Table:
     """Everybody who may leave, as of the snapshot."""
     return Table(
         "people",
+        "traits",
         "Everybody whom the purpose permits, as of the moment of the export.",
         (
             Column("person_id", pa.string(), "Pseudonym of the person: the same in every export for this purpose."),
@@ -130,6 +134,7 @@ SELECT (e.ts AT TIME ZONE 'UTC')::date, e.event_id::text, x.person_id, e.name,
 def events() -> Table:
     """What those people did in the period, by the day on which it happened."""
     return Table(
+        "events",
         "events",
         "What they did, by the UTC day on which it happened.",
         (

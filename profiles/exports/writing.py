@@ -29,14 +29,14 @@ from cdp.pseudonyms import pseudonym
 from profiles.exports import gates, tables
 from profiles.exports.asking import Wanted
 from profiles.exports.tables import LeftOut, Part, Question, Table
+from profiles.identity.rule import DEFAULT
+from profiles.identity.rules import live_rule
 
 FORMAT = "cdp-data-export/1"
 MANIFEST = "manifest.json"
 _BLOCK = 4 << 20
 _MOST_WAITING = 128 << 20
 _PEOPLE_AT_ONCE = 20_000
-#: What the identity rule takes names from is personal whatever the catalogue says of it.
-_NAMES_PEOPLE = ("email", "phone")
 
 Report = Callable[[int], None]
 
@@ -212,10 +212,13 @@ def _permit(cursor: Any, wanted: Wanted, *, now: datetime, report: Report) -> di
 
 
 # Personal and sensitive values leave only for the purpose that the catalogue gives them; what was collected for another
-# purpose stays as well, and so do events of that kind.
+# purpose stays as well, and so do events of that kind. What the identity rule takes names of people from is personal
+# whatever the catalogue says of it.
 _TRAITS = """
-SELECT name FROM trait_definition
- WHERE (personal_class <> 'none' OR purpose <> '' OR name = ANY (%(names)s)) AND purpose <> %(purpose)s ORDER BY name
+SELECT name FROM trait_definition WHERE personal_class <> 'none' OR purpose <> ''
+ UNION SELECT unnest(%(names)s::text[])
+EXCEPT SELECT name FROM trait_definition WHERE purpose = %(purpose)s
+ ORDER BY name
 """
 _PROPERTIES = """
 SELECT event_name, array_agg(name ORDER BY name) FROM property_definition
@@ -229,7 +232,8 @@ SELECT name FROM event_definition
 
 
 def _left_out(cursor: Any, purpose: str) -> LeftOut:
-    given = {"purpose": purpose, "names": list(_NAMES_PEOPLE)}
+    names = {trait for kind in (*DEFAULT.types, *live_rule().types) for trait in kind.traits}
+    given = {"purpose": purpose, "names": sorted(names)}
     cursor.execute(_TRAITS, given)
     traits = tuple(name for (name,) in cursor.fetchall())
     cursor.execute(_PROPERTIES, given)

@@ -26,9 +26,15 @@ def world(transactional_db: None) -> World:
     return world
 
 
-def key(*, purpose: str = "analytics", scopes: tuple[Scope, ...] = (Scope.DATA_EXPORT,)) -> Any:
-    rights = {"scopes": scopes, "purpose": purpose}
-    _, token = api_keys.issue(kind=KeyKind.SECRET, name=purpose, **rights, by=None, now=timezone.now())
+def key(
+    *,
+    purpose: str = "analytics",
+    scopes: tuple[Scope, ...] = (Scope.DATA_EXPORT,),
+    fields: tuple[str, ...] = (),
+    name: str = "",
+) -> Any:
+    rights: dict[str, Any] = {"scopes": scopes, "purpose": purpose, "fields": fields}
+    _, token = api_keys.issue(kind=KeyKind.SECRET, name=name or purpose, **rights, by=None, now=timezone.now())
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return client
@@ -65,6 +71,17 @@ def test_a_key_does_not_see_what_another_purpose_exported(world: World) -> None:
     world.purpose("research", legal_basis="contract")
     key().post("/v1/exports", {}, format="json")
     assert key(purpose="research").get("/v1/exports/1").status_code == 404
+
+
+def test_a_key_takes_no_more_away_than_its_field_list_names(world: World) -> None:
+    key().post("/v1/exports", {}, format="json")
+    narrow = key(fields=("segments", "traits.plan"), name="narrow")
+    for wanted in ({}, {"tables": ["people"]}, {"tables": ["events"]}):
+        told = narrow.post("/v1/exports", wanted, format="json").json()
+        assert (told["status"], told["code"], told["errors"][0]["field"]) == (403, "field_not_allowed", "tables")
+    assert narrow.get("/v1/exports/1").status_code == 404
+    assert narrow.post("/v1/exports", {"tables": ["memberships"]}, format="json").status_code == 202
+    assert narrow.get("/v1/exports/2").status_code == 200
 
 
 def test_an_export_is_called_off(world: World) -> None:

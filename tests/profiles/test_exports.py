@@ -22,7 +22,9 @@ from cdp.pseudonyms import pseudonym
 from consent import audiences, ledger
 from consent.decisions import Outcome
 from profiles.exports import asking, gates, jobs, tables, writing
+from profiles.identity.governing import IDENTITY_RULE
 from profiles.models import EventDefinition, PropertyDefinition, TraitDefinition
+from tests.profiles.planning import publish
 from tests.segments.world import START, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,11 +142,23 @@ def test_what_is_personal_or_of_another_purpose_stays_and_is_named(world: World)
     assert json.loads(rows(files, "people")[0]["traits"]) == {"country": "DE", "size": 38}
     assert [json.loads(row["properties"]) for row in rows(files, "events")] == [{"revenue": 1}]
     assert manifest(files)["left_out"] == {
-        "traits": ["email", "illness", "taste"],
+        "traits": ["email", "illness", "phone", "taste"],
         "properties": {"Order Completed": ["address"]},
         "events": ["Test Ordered"],
     }
     assert not any(b"ann@example.com" in content for content in files.values())
+
+
+def test_what_names_people_stays_before_the_catalogue_knows_it_and_by_whatever_rule(world: World) -> None:
+    types = [{"name": "user_id"}, {"name": "loyalty_no", "traits": ["loyaltyNumber"]}, {"name": "anonymous_id"}]
+    publish(IDENTITY_RULE, "identity", {"types": types})
+    PropertyDefinition.objects.create(event_name="Order Completed", name="loyaltyNumber")
+    ann = world.person(country="DE", email="ann@example.com", loyaltyNumber="L-4711")
+    world.event(ann, "Order Completed", at=START, revenue=1, loyaltyNumber="L-4711")
+    files = exported()
+
+    assert json.loads(rows(files, "people")[0]["traits"]) == {"country": "DE"}
+    assert [json.loads(row["properties"]) for row in rows(files, "events")] == [{"revenue": 1}]
 
 
 def test_memberships_tell_every_day_that_a_stay_touches(world: World) -> None:
@@ -249,10 +263,11 @@ def test_who_asked_what_left_and_who_took_it_is_on_record(world: World) -> None:
 def test_an_export_is_deleted_when_its_time_is_over(world: World) -> None:
     exported()
     job = Job.objects.get()
-    assert jobs.is_ready(job)
+    assert jobs.is_ready(job, now=NOW + timedelta(days=7))
+    assert not jobs.is_ready(job, now=NOW + timedelta(days=7, seconds=1)), "whether or not somebody tidied up"
     assert jobs.forget_expired(now=NOW + timedelta(days=7)) == 0
     assert jobs.forget_expired(now=NOW + timedelta(days=7, seconds=1)) == 1
-    assert not jobs.is_ready(job)
+    assert not jobs.is_ready(job, now=NOW)
     assert jobs.forget_expired(now=NOW + timedelta(days=8)) == 0
 
 
