@@ -3,8 +3,10 @@
     python -m tests.benchmarks.size                          fill, then ratio (d) and every page, three rounds
     python -m tests.benchmarks.size --people 20000 --events 400000 --pages
 
-Server time is measured in a real web process by the outermost middleware and told in a header; each figure is the
-median of several requests. The bar is 100 ms. Servers and database are the command's own and are gone afterwards.
+Server time is measured in a real web process by the outermost middleware and told in headers. Each page is opened three
+times first, so that templates and connections are warm, and then fifteen times: the median by the clock is what is held
+against the bar of 100 ms, and beside it stands how much processor time the web process spent, which a busy machine does
+not change much. Servers and database are the command's own and are gone afterwards.
 """
 
 import argparse
@@ -19,13 +21,7 @@ from pathlib import Path
 from typing import Any
 
 BAR_MS = 100.0
-ASKED = 7
-LISTS = (
-    "profiles/profile", "profiles/merge", "profiles/source", "profiles/inboxrow", "profiles/rejectedevent",
-    "profiles/eventdefinition", "profiles/propertydefinition", "profiles/traitdefinition", "segments/segment",
-    "segments/membership", "consent/entry", "consent/purpose", "consent/notice", "cdp/accessrecord", "cdp/job",
-    "cdp/apikey", "cdp/user",
-)  # fmt: skip
+WARM_UPS, ASKED = 3, 15
 #: Lists of which a page far behind the first is measured as well.
 DEEP = ("profiles/profile", "profiles/inboxrow", "profiles/rejectedevent", "segments/membership", "cdp/accessrecord")
 PAGES_DEEP = 40
@@ -33,13 +29,23 @@ PAGES_DEEP = 40
 
 @dataclass(frozen=True, slots=True)
 class Figure:
+    """The medians of one page in milliseconds, and its slowest answer; `failure` where it did not answer."""
+
     name: str
-    milliseconds: float
-    slowest: float
+    wall: float = 0.0
+    slowest: float = 0.0
+    cpu: float = 0.0
+    failure: str = ""
+
+    @property
+    def is_within(self) -> bool:
+        return not self.failure and self.wall <= BAR_MS
 
     def __str__(self) -> str:
-        verdict = "" if self.milliseconds <= BAR_MS else f"   over {BAR_MS:.0f} ms"
-        return f"{self.name:<58} {self.milliseconds:8.1f} ms (slowest {self.slowest:.1f}){verdict}"
+        if self.failure:
+            return f"{self.name:<58} {self.failure}"
+        verdict = "" if self.is_within else f"   over {BAR_MS:.0f} ms"
+        return f"{self.name:<58} {self.wall:9.1f} {self.cpu:9.1f} {self.slowest:9.1f}{verdict}"
 
 
 def main() -> int:
@@ -75,15 +81,29 @@ def measure(bench: Any, arguments: argparse.Namespace) -> int:
         print(f"    {row['product']}; {row['yardstick']}", flush=True)
     with Reader.of(bench) as reader:
         figures = list(_shown(reader))
-    return sum(figure.milliseconds > BAR_MS for figure in figures)
+    over = [figure for figure in figures if not figure.is_within]
+    print(f"{len(figures)} pages, {len(over)} over {BAR_MS:.0f} ms or not answered", flush=True)
+    return len(over)
 
 
 def _shown(reader: Any) -> Iterator[Figure]:
-    for name, address in reader.addresses(lists=LISTS, deep=DEEP, pages=PAGES_DEEP):
-        times = [reader.milliseconds(address) for _ in range(ASKED)]
-        figure = Figure(name, statistics.median(times), max(times))
+    print(f"{'server time, ms':<58} {'median':>9} {'its CPU':>9} {'slowest':>9}", flush=True)
+    for name, address in reader.addresses(deep=DEEP, pages=PAGES_DEEP):
+        figure = _figure(reader, name, address)
         print(figure, flush=True)
         yield figure
+
+
+def _figure(reader: Any, name: str, address: str) -> Figure:
+    from tests.benchmarks.reading import NotShown
+
+    try:
+        times = [reader.open(address) for _ in range(WARM_UPS + ASKED)][WARM_UPS:]
+    except NotShown as failure:
+        return Figure(name, failure=str(failure))
+    walls = [took.wall for took in times]
+    cpu = statistics.median(took.cpu for took in times)
+    return Figure(name, statistics.median(walls), max(walls), cpu)
 
 
 def _arguments() -> argparse.Namespace:
