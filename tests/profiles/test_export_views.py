@@ -11,8 +11,10 @@ from django.db import connection, connections
 
 from consent import ledger
 from profiles.exports import documentation
+from profiles.identity.governing import IDENTITY_RULE
 from profiles.models import EventDefinition, PropertyDefinition, TraitDefinition
 from tests.profiles import stream
+from tests.profiles.planning import publish
 from tests.segments.world import START, World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,6 +60,22 @@ def read(reader: Any, view: str) -> list[dict[str, Any]]:
     with reader.cursor() as cursor:
         cursor.execute(f"SELECT * FROM cdp_views.{view}")
         return [dict(zip([c.name for c in cursor.description], row, strict=True)) for row in cursor.fetchall()]
+
+
+def test_no_view_tells_what_the_identity_rule_takes_names_from(transactional_db: None, reader: Any) -> None:
+    World()
+    types = [{"name": "user_id"}, {"name": "loyalty_no", "traits": ["loyaltyNumber"]}, {"name": "anonymous_id"}]
+    publish(IDENTITY_RULE, "identity", {"types": types})
+    named = {"email": "ann@example.com", "loyaltyNumber": "L-4711"}
+    stream.apply(
+        stream.identify(userId="u1", traits={**named, "country": "DE"}),
+        stream.track("Order Completed", userId="u1", properties={**named, "revenue": 1}),
+    )
+    assert [row["traits"] for row in read(reader, "people")] == [{"country": "DE"}]
+    assert {row["name"]: row["properties"] for row in read(reader, "events")} == {
+        "$identify": {},
+        "Order Completed": {"revenue": 1},
+    }
 
 
 def test_every_view_and_every_column_is_documented() -> None:
