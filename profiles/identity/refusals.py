@@ -31,7 +31,7 @@ class Named(Protocol):
 
 
 def count(cursor: Any, drafts: Iterable[Named]) -> None:
-    """Count the blocked values of stored events; their origins are locked by this claim, so no two count at once."""
+    """Count the blocked values of stored events, in one order for all claims."""
     seen: dict[tuple[int, str, str], tuple[int, datetime, datetime]] = {}
     for draft in drafts:
         if draft.blocked:

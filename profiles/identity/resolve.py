@@ -20,6 +20,7 @@ from cdp.pseudonyms import lookup_hash
 from profiles.identity import applying, matching, neighbourhood, regrouping, returning, rules
 from profiles.identity.naming import Name
 from profiles.identity.regrouping import Back, Evidence, Merge, Plan, Said, bucket_of
+from profiles.identity.rule import IdentityRule
 from profiles.models import LinkReason
 
 __all__ = [
@@ -90,15 +91,24 @@ def unknown_pairs(pairs: Mapping[tuple[int, int], First]) -> set[tuple[int, int]
         return set(cursor.fetchall())
 
 
-def learn_all(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> dict[Name, int]:
-    """Learn of these names and pairs what is new about them; return the names' origins."""
-    origin_of = find(names)
+def learn_all(
+    *,
+    names: Mapping[Name, First],
+    together: Mapping[tuple[Name, Name], First],
+    rule: IdentityRule,
+    asked: Collection[Name] = (),
+) -> dict[Name, int]:
+    """Learn of these names and pairs what is new about them; return the names' origins, and of `asked` those known.
+
+    Raises RuleChanged when `rule`, by which they were read, is not live any more.
+    """
+    origin_of = find({*names, *asked} if asked else names)
     fresh = fresh_pairs(together, origin_of)
     unknown = names.keys() - origin_of.keys()
     if fresh or unknown:
         wanted = unknown.union(*fresh)
         origin_of |= learn(
-            names={name: names[name] for name in wanted}, together={pair: together[pair] for pair in fresh}
+            names={name: names[name] for name in wanted}, together={pair: together[pair] for pair in fresh}, rule=rule
         )
     return origin_of
 
@@ -113,17 +123,27 @@ def fresh_pairs(together: Mapping[tuple[Name, Name], First], origin_of: Mapping[
     return together.keys() - known
 
 
-def learn(*, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> dict[Name, int]:
-    """Record new names and pairs of names, regroup the people they concern, and return the names' origins."""
+def learn(
+    *, names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First], rule: IdentityRule | None = None
+) -> dict[Name, int]:
+    """Record new names and pairs of names, regroup the people they concern, and return the names' origins.
+
+    With the `rule` by which they were read, it is kept live meanwhile: a value that a new rule blocks, learned behind
+    the back of that rule's rollout, would never be marked. Raises RuleChanged when it is live no more.
+    """
     with transaction.atomic():
-        origin_of = _learn(names, together)
+        origin_of = _learn(names, together, rule)
     _remember(origin_of)
     return origin_of
 
 
-def _learn(names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First]) -> dict[Name, int]:
+def _learn(
+    names: Mapping[Name, First], together: Mapping[tuple[Name, Name], First], rule: IdentityRule | None
+) -> dict[Name, int]:
     with connection.cursor() as cursor:
         now = take_turn(cursor)
+        if rule is not None:
+            rules.hold(rule)
         origin_of = _look_up(names)
         fresh = _create_identifiers(cursor, {n: first for n, first in names.items() if n not in origin_of}, now=now)
         origin_of |= fresh

@@ -23,6 +23,7 @@ from profiles.identity import history, resolve, rules
 from profiles.identity.regrouping import Said
 from profiles.identity.resolve import Change
 from profiles.identity.rule import IdentityRule
+from profiles.identity.rules import RuleChanged
 from profiles.models import Cause, LinkReason
 
 KIND = "identity_rule"
@@ -50,7 +51,11 @@ def run_next(*, now: datetime, batch: int = BATCH) -> bool:
         if rule.version != job.arguments["version"]:
             _finish(job, now=now, result={"superseded": True})
             return True
-        if not _advance(job, rule, batch=batch):
+        try:
+            has_more = _advance(job, rule, batch=batch)
+        except RuleChanged:
+            continue  # at this very moment: found above
+        if not has_more:
             _finish(job, now=now, result={"looked_at": job.done})
             return True
         if time.monotonic() > until:
@@ -111,7 +116,7 @@ def _learn(cursor: Any, rule: IdentityRule, after: int, batch: int) -> Sequence[
     origins = history.origins_after(cursor, after, traits=rule.by_trait, limit=batch)
     told = history.told_by(cursor, origins, rule=rule)
     if told.names:
-        resolve.learn_all(names=told.names, together=told.together)
+        resolve.learn_all(names=told.names, together=told.together, rule=rule)
     return origins
 
 

@@ -147,15 +147,7 @@ def _resolve(work: Work) -> dict[Name, int]:
             known = names.get(one)  # an alias's previous id is no name of the event itself
             if known is None or (ts, event_id) < (known.ts, known.event_id):
                 names[one] = First(ts, event_id)
-    origin_of = resolve.find(names.keys() | silent if silent else names)
-    fresh = resolve.fresh_pairs(together, origin_of)
-    unknown = names.keys() - origin_of.keys()
-    if fresh or unknown:
-        wanted = unknown.union(*fresh)
-        origin_of |= resolve.learn(
-            names={name: names[name] for name in wanted}, together={pair: together[pair] for pair in fresh}
-        )
-    return origin_of
+    return resolve.learn_all(names=names, together=together, rule=work.rule, asked=silent)
 
 
 # -- the transaction --------------------------------------------------------------------------------------------------

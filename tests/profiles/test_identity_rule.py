@@ -281,4 +281,5 @@ def test_events_that_were_read_by_an_older_rule_are_read_again(publish, settings
     apply(track(userId="kiosk", anonymousId="a1"))
     assert meanwhile == []
     assert one("SELECT count(*) FROM events JOIN identifier USING (origin_id) WHERE value = 'kiosk'") == 0
+    assert rows("SELECT value FROM identifier") == [("a1",)], "nor is it known: no rollout would ever mark it"
     assert one("SELECT count(*) FROM events") == 1
