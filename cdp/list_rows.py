@@ -22,6 +22,7 @@ from unfold.templatetags.unfold_list import CHECKBOX_CLASSES, LINK_CLASSES, ROW_
 from unfold.utils import display_for_field, display_for_header, display_for_label, display_for_value
 
 _BOX = "action_checkbox"
+_LINK = f'<a href="{{}}" class="{" ".join(LINK_CLASSES)}"{{}}>{{}}</a>'
 _LATE = datetime.date | datetime.time
 
 
@@ -46,7 +47,7 @@ def rows(cl: Any) -> Iterator[SafeString]:
     """Yield the cells of each row of a list."""
     columns = list(_columns(cl))
     box = str(checkbox.render(ACTION_CHECKBOX_NAME, "{}"))
-    link = f'<a href="{{}}" class="{" ".join(LINK_CLASSES)}"{{}}>{{}}</a>'
+    way_back = _way_back(cl)
     for row in cl.result_list:
         cells = []
         for column in columns:
@@ -55,7 +56,7 @@ def rows(cl: Any) -> Iterator[SafeString]:
                 continue
             shown, nowrap = _shown(cl, column, row)
             if column.linked:
-                shown = _linked(cl, row, link, shown)
+                shown = _linked(cl, row, way_back, shown)
             cells.append(column.cell(conditional_escape(shown), nowrap=nowrap))
         yield mark_safe("".join(cells))  # noqa: S308  # each cell is escaped above
 
@@ -120,13 +121,23 @@ def _label(column: Column, value: Any, nothing: str, label: Any) -> str:
     return column.known[value]
 
 
-def _linked(cl: Any, row: Any, link: str, shown: Any) -> Any:
+def _linked(cl: Any, row: Any, way_back: str, shown: Any) -> Any:
     try:
         address = cl.url_for_result(row)
     except NoReverseMatch:
         return shown
-    if cl.preserved_filters:
-        address = add_preserved_filters({"preserved_filters": cl.preserved_filters, "opts": cl.opts}, address)
     pk = row.serializable_value(str(cl.to_field or cl.lookup_opts.pk.attname))
     opener = format_html(' data-popup-opener="{}"', pk) if cl.is_popup else ""
-    return format_html(link, address, opener, shown)
+    return format_html(_LINK, address + way_back, opener, shown)
+
+
+def _way_back(cl: Any) -> str:
+    """What every row's address carries, so that its page leads back to this list as it was narrowed."""
+    if not (cl.preserved_filters and cl.result_list and cl.list_display_links):
+        return ""
+    try:
+        address = cl.url_for_result(cl.result_list[0])
+    except NoReverseMatch:
+        return ""
+    carrying = add_preserved_filters({"preserved_filters": cl.preserved_filters, "opts": cl.opts}, address)
+    return str(carrying).removeprefix(address)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
@@ -27,13 +28,25 @@ _LONGEST_SHOWN = 40_000
 _DAYS_OFFERED = 7
 
 
+# From one code to the next in the index: DISTINCT would read the index's every entry to tell a dozen codes.
+_CODES = """
+WITH RECURSIVE codes (code) AS (
+    SELECT min(code) FROM rejected_event
+    UNION ALL
+    SELECT (SELECT min(r.code) FROM rejected_event r WHERE r.code > c.code) FROM codes c WHERE c.code IS NOT NULL
+)
+SELECT code FROM codes WHERE code IS NOT NULL LIMIT 50
+"""
+
+
 class CodeFilter(admin.SimpleListFilter):
     title = "code"
     parameter_name = "code"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = RejectedEvent.objects.order_by("code").values_list("code", flat=True).distinct()
-        return [(code, code.replace("_", " ")) for code in codes[:50]]
+        with connection.cursor() as cursor:
+            cursor.execute(_CODES)
+            return [(code, code.replace("_", " ")) for (code,) in cursor.fetchall()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[RejectedEvent]) -> QuerySet[RejectedEvent]:
         return queryset.filter(code=self.value()) if self.value() else queryset
