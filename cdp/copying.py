@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, overload
 
 import orjson
 
@@ -16,9 +16,13 @@ def text(value: str) -> str:
     return value if value.isprintable() and "\\" not in value else value.translate(_ESCAPES)
 
 
-def times(moments: Sequence[datetime | None]) -> list[str | None]:
+@overload
+def times(moments: Sequence[datetime]) -> list[str]: ...
+@overload
+def times(moments: Sequence[datetime | None]) -> list[str | None]: ...
+def times(moments: Sequence[datetime | None]) -> list[Any]:
     """Spell many moments as `isoformat` does; those of one time zone sort as text."""
-    spelled: list[str | None] = orjson.loads(orjson.dumps(moments))
+    spelled: list[Any] = orjson.loads(orjson.dumps(moments))
     return spelled
 
 

@@ -41,10 +41,10 @@ def _arguments(record: logging.LogRecord) -> Any:
         # Celery's: `exc` is the error's repr, which begins with its kind.
         spelled = record.args.get("exc")
         return {**record.args, "exc": str(spelled).partition("(")[0]} if spelled else record.args
-    request = getattr(record, "request", None)
-    path = request.path if isinstance(request, HttpRequest) else None
+    found = getattr(record, "request", None)
+    request = found if isinstance(found, HttpRequest) else None
     return tuple(
-        route(request) if path is not None and argument == path else _argument(argument)
+        route(request) if request is not None and argument == request.path else _argument(argument)
         for argument in record.args or ()
     )
 

@@ -6,6 +6,7 @@ the admin; what fails once more is parked once more.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -56,7 +57,7 @@ def take_up_all(*, by: User, now: datetime) -> int:
 
 
 @transaction.atomic
-def _take_up(facts: dict[str, object], *, by: User, now: datetime) -> int:
+def _take_up(facts: dict[str, Any], *, by: User, now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_UP, facts)
         taken = sorted(request for (request,) in cursor.fetchall())
@@ -78,7 +79,7 @@ def try_everybody_again(*, by: User, now: datetime) -> int:
 
 
 @transaction.atomic
-def _try_again(facts: dict[str, object], *, by: User, now: datetime) -> int:
+def _try_again(facts: dict[str, Any], *, by: User, now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TRY_AGAIN, facts)
         released = [profile for (profile,) in cursor.fetchall()]

@@ -64,9 +64,9 @@ class TracedTask(Task):  # type: ignore[misc]  # Celery is untyped
 
     abstract = True
 
-    def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+    def apply_async(self, args: Any = None, kwargs: Any = None, *more: Any, **options: Any) -> Any:
         options["headers"] = {**(options.get("headers") or {}), _CARRIED: current(), **traces.carried()}
-        return super().apply_async(args, kwargs, **options)
+        return super().apply_async(args, kwargs, *more, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         # A message's headers become the request's own fields; a task run in place keeps them under `headers`.

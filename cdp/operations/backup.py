@@ -64,7 +64,7 @@ def _save(draft: Path, *, with_secret: bool, now: datetime) -> Manifest:
         shutil.copyfile(settings.CDP_SECRET_FILE, draft / SECRET)
         (draft / SECRET).chmod(0o600)
     return Manifest(
-        product=settings.SPECTACULAR_SETTINGS["VERSION"],
+        product=str(settings.SPECTACULAR_SETTINGS["VERSION"]),
         made_at=now,
         server=server,
         migrations=migrations,

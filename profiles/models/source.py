@@ -27,7 +27,9 @@ class Source(GovernedHead):
         validators=[RegexValidator(r"^[a-z0-9][a-z0-9_-]*\Z", "Use lower-case letters, digits, - and _.")],
         help_text="The name that write keys use. It cannot change later.",
     )
-    owner = models.ForeignKey("cdp.User", models.PROTECT, related_name="+", null=True, blank=True)
+    owner = models.ForeignKey(  # type: ignore[assignment]  # of a source that traffic made, nobody
+        "cdp.User", models.PROTECT, related_name="+", null=True, blank=True
+    )
     created_at = models.DateTimeField(auto_now_add=True, editable=False)
     kind = models.CharField(max_length=16, choices=SourceKind.choices, default=SourceKind.SERVER)
     priority = models.SmallIntegerField(default=100)
