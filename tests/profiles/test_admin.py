@@ -190,6 +190,12 @@ def test_lists_ask_once_for_all_rows_and_count_nothing_large(name):
     assert not [statement for statement in statements if COUNTED.search(statement)]
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_that_was_not_counted_does_not_tell_the_size_of_its_page_as_how_many_there_are(name):
+    apply(*(identify(userId=f"u{n}", traits={f"trait{n}": n}) for n in range(2)))
+    assert b" found, <a" not in signed_in(Role.ADMINISTRATOR).get(f"/admin/profiles/{name}/").content
+
+
 def test_a_rejected_event_is_shown_whole_and_goes_through_again_by_one_button():
     send([track("Nobody's", properties={"colour": "red"})])
     work()
