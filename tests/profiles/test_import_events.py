@@ -152,6 +152,20 @@ def test_bad_lines_are_recorded_with_line_and_column_and_the_others_are_imported
     assert RejectedEvent.objects.filter(reason="Line 2: Quantity is not a number.").exists()
 
 
+def test_rows_that_are_not_in_are_told_and_written_without_their_values(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = import_lines(tmp_path, order("1"), order("2", quantity="a secret"), order("4", at="yesterday"))
+
+    call_command("import_events", str(file), mapping="online_retail", report=tmp_path / "report.csv")
+
+    told = capsys.readouterr().err
+    assert "row 2: Quantity (text of 8 characters): is not a number." in told
+    written = (tmp_path / "report.csv").read_text()
+    assert [line.split(",")[0] for line in written.splitlines()] == ['"row"', '"2"', '"3"']
+    assert "secret" not in told + written and "yesterday" not in told + written
+
+
 def test_without_a_column_that_the_mapping_reads_nothing_is_imported(tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
     file.write_text("InvoiceNo,Quantity\n1,2\n")

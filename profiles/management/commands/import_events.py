@@ -11,16 +11,18 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from profiles.imports import mapping, running
+from profiles.imports import mapping, reports, running
 from profiles.imports.mapping import MappingRefused
 from profiles.imports.reading import FileRefused
 from profiles.imports.running import AlreadyRunning
 from profiles.ingest import accounting, doorbell, inbox
+from profiles.models import ImportJob
 from profiles.tasks import work_off
 
 MAPPINGS = Path(mapping.__file__).parent / "mappings"
 _SHARE_SECONDS = 1.0
 _PAUSE_SECONDS = 0.05
+_REPORT_ROWS = 10
 
 
 class Command(BaseCommand):
@@ -36,6 +38,7 @@ class Command(BaseCommand):
             "--mapping", required=True, metavar="M", help=f"a mapping file, or the name of one: {known}"
         )
         parser.add_argument("--source", default="", help="the source to record them under; the mapping's, if absent")
+        parser.add_argument("--report", type=Path, metavar="CSV", help="write a line for every row that is not in")
         parser.add_argument("--drain", action="store_true", help="store and evaluate them here, and wait for the end")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,6 +54,7 @@ class Command(BaseCommand):
         )
         if options["drain"]:
             self._drain(inbox.source_key(source))
+        self._report(options["report"], running.arguments_of(options["file"], chosen, source, None))
 
     def _path(self, named: str) -> Path:
         shipped = MAPPINGS / f"{named}.json"
@@ -86,6 +90,13 @@ class Command(BaseCommand):
             f"{totals.accepted} accepted = {totals.stored} stored + {totals.duplicate} duplicates"
             f" + {totals.rejected} rejected + {totals.pending} pending."
         )
+
+    def _report(self, target: Path | None, arguments: dict[str, str]) -> None:
+        job = ImportJob.objects.filter(arguments=arguments).latest("id")
+        for fault in reports.faults(job, limit=_REPORT_ROWS):
+            self.stderr.write(f"row {fault.row}: {fault.column} ({fault.value_class}): {fault.reason}")
+        if target is not None:
+            target.write_bytes(b"".join(reports.as_csv(job)))
 
 
 def _bar() -> Progress:

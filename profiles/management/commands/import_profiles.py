@@ -10,15 +10,12 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from profiles.identity.rules import known_types
-from profiles.imports import people, proposing, reports, running
+from profiles.imports import people, proposing, running
 from profiles.imports.mapping import MappingRefused
 from profiles.imports.reading import FileRefused
 from profiles.imports.running import AlreadyRunning
 from profiles.ingest import inbox
 from profiles.management.commands import import_events
-from profiles.models import ImportJob
-
-_REPORT_ROWS = 10
 
 
 class Command(import_events.Command):
@@ -63,13 +60,6 @@ class Command(import_events.Command):
         if options["drain"]:
             self._drain(inbox.source_key(source))
         self._report(options["report"], running.arguments_of(file, chosen, source, options["dated"]))
-
-    def _report(self, target: Path | None, arguments: dict[str, str]) -> None:
-        job = ImportJob.objects.filter(arguments=arguments).latest("id")
-        for fault in reports.faults(job, limit=_REPORT_ROWS):
-            self.stderr.write(f"row {fault.row}: {fault.column} ({fault.value_class}): {fault.reason}")
-        if target is not None:
-            target.write_bytes(b"".join(reports.as_csv(job)))
 
 
 def _moment(text: str) -> datetime:
