@@ -34,13 +34,22 @@ _DAYS = "%Y-%m-%d"
 _CHOICES = 200
 
 
+class _Definition(forms.JSONField):
+    """JSON as somebody would write it by hand."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return (
+            json.dumps(value, indent=2, ensure_ascii=False) if isinstance(value, dict) else super().prepare_value(value)
+        )
+
+
 class FunnelForm(forms.Form):
     key = forms.SlugField(
         max_length=100, widget=forms.TextInput(attrs=_INPUT), help_text="By which apps ask; it cannot change later."
     )
     name = forms.CharField(max_length=200, widget=forms.TextInput(attrs=_INPUT))
     description = forms.CharField(required=False, max_length=5000, widget=forms.Textarea(attrs={**_INPUT, "rows": 2}))
-    definition = forms.JSONField(
+    definition = _Definition(
         widget=forms.Textarea(attrs={**_INPUT, "rows": 12, "spellcheck": "false"}),
         help_text="Steps in order, each an event and, if need be, a where as in rules of segments; within: from the"
         " first step to the last; order: any (anything may come between) or strict.",

@@ -92,7 +92,7 @@
 
     draw() {
       const rules = this.plan.rules.map((rule, index) => (isObject(rule) ? this.rule(rule, index) : null));
-      const none = this.plan.rules.length ? null : element("p", { class: "cdp-empty" }, "No event yet. Add the first one.");
+      const none = this.plan.rules.length ? null : element("p", { class: "cdp-empty" }, "No event yet. Add the first one; the page of the plan itself can also learn them from traffic or take a file.");
       this.box.replaceChildren(...[none, ...rules].filter(Boolean), this.adder());
     }
 
