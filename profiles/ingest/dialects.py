@@ -4,9 +4,8 @@ This is the one place that refuses an event. The door only opens bodies, so that
 is returned depends on the stored row alone: reading it again gives the same events under the same message ids.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import DecodeError, Raw, Struct
 from msgspec.json import Decoder
@@ -17,19 +16,18 @@ from profiles.ingest.clocks import TimeRefused, Times
 from profiles.ingest.incoming import (
     MAX_EVENT_BYTES,
     MAX_EVENT_NAME,
-    MAX_ID,
-    MAX_MESSAGE_ID,
-    MAX_PAYLOAD_BYTES,
     MAX_PROPERTIES,
     MAX_PROPERTY_NAME,
     MAX_SHARED_BYTES,
-    NUMBER_LIMIT,
+    EventRefused,
     IncomingEvent,
     Kind,
     Rejected,
     RejectionCode,
 )
+from profiles.ingest.sent_ids import check_complete, identifier, message_id
 from profiles.ingest.shapes import FitEvent, SentEvent, fit_events, one_event
+from profiles.ingest.singled import StoredRequest, alone
 
 KINDS = {kind.name.lower(): kind for kind in Kind}
 NAMES = {
@@ -42,33 +40,6 @@ NAMES = {
 RESERVED_NAMES = frozenset(name for name in NAMES.values() if name.startswith("$"))
 CLIENT = "client"
 _NUL_ESCAPE = b"\\u0000"
-
-
-class StoredRequest(Protocol):
-    """What the inbox keeps of a request, as far as its events depend on it."""
-
-    @property
-    def id(self) -> int: ...
-    @property
-    def received_at(self) -> datetime: ...
-    @property
-    def route(self) -> str: ...
-    @property
-    def body(self) -> bytes | memoryview: ...
-    @property
-    def assurance(self) -> str: ...
-    @property
-    def ip(self) -> str | None: ...
-    @property
-    def event_count(self) -> int: ...
-
-
-class EventRefused(Exception):
-    def __init__(self, code: str, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.field = field
-        self.reason = reason
 
 
 class _Shared(Struct):
@@ -112,31 +83,6 @@ def _size(plain: Raw) -> int:
     return memoryview(plain).nbytes
 
 
-def alone(row: StoredRequest, position: int) -> bytes:
-    """Return one event of a stored request as the body of a batch that holds nothing else, to record or to replay."""
-    return _alone(row, position, open_body(inflate(bytes(row.body)), route=row.route))
-
-
-def each_alone(row: StoredRequest, positions: Iterable[int]) -> dict[int, bytes]:
-    """Return several events of a stored request like that, reading it once."""
-    opened = open_body(inflate(bytes(row.body)), route=row.route)
-    return {position: _alone(row, position, opened)[:MAX_PAYLOAD_BYTES] for position in positions}
-
-
-def _alone(row: StoredRequest, position: int, opened: OpenedBody) -> bytes:
-    plain = bytes(opened.events[position])
-    if row.route != BATCH:
-        # The path said what kind of event it is. Written last, it is the one that counts among two keys of that name.
-        inside = plain.strip()[:-1]
-        comma = b"" if inside.strip() == b"{" else b","
-        plain = b'%s%s"type":"%s"}' % (inside, comma, row.route.encode())
-    sent_at, context = bytes(opened.sent_at), bytes(opened.context)
-    if max(len(sent_at), len(context)) > MAX_SHARED_BYTES:
-        # Kept with each event it would grow a thousandfold; without it (its consent too) nothing may be sent again.
-        return b'{"batch":[%s],"context":' % plain
-    return b'{"batch":[%s],"sentAt":%s,"context":%s}' % (plain, sent_at, context)
-
-
 def _one(
     row: StoredRequest, position: int, opened: OpenedBody, shared: _Shared, fit: list[FitEvent] | None
 ) -> IncomingEvent | Rejected:
@@ -156,7 +102,7 @@ def _rejected(row: StoredRequest, position: int, opened: OpenedBody, refused: Ev
         code=refused.code,
         field=refused.field,
         reason=refused.reason,
-        payload=_alone(row, position, opened)[:MAX_PAYLOAD_BYTES],
+        payload=alone(row, position, opened),
     )
 
 
@@ -179,12 +125,12 @@ def _incoming(
     if kind is None:
         raise EventRefused(RejectionCode.UNKNOWN_TYPE, "type", f"type is none of {', '.join(KINDS)}.")
     # Asked for each of millions: a call that only finds that there is nothing costs more than the question.
-    user_id = None if event.userId is None else _id(event.userId, "userId")
-    anonymous_id = None if event.anonymousId is None else _id(event.anonymousId, "anonymousId")
+    user_id = None if event.userId is None else identifier(event.userId, "userId")
+    anonymous_id = None if event.anonymousId is None else identifier(event.anonymousId, "anonymousId")
     if user_id is None and anonymous_id is None:
         raise EventRefused(RejectionCode.MISSING_ID, "userId", "Neither userId nor anonymousId is given.")
-    previous_id = None if event.previousId is None else _id(event.previousId, "previousId")
-    group_id = None if event.groupId is None else _id(event.groupId, "groupId")
+    previous_id = None if event.previousId is None else identifier(event.previousId, "previousId")
+    group_id = None if event.groupId is None else identifier(event.groupId, "groupId")
     # After the ids: that an event names nobody is what its sender has to hear first, however long it is.
     if plain is not None:
         _check_size_and_fit(event, plain)
@@ -192,10 +138,10 @@ def _incoming(
     content = _content(kind, event, context)
     times = _times(row, event, shared)
     if kind is Kind.GROUP or kind is Kind.ALIAS:
-        _check_complete(kind, user_id, anonymous_id, previous_id, group_id)
+        check_complete(kind, user_id, anonymous_id, previous_id, group_id)
     return IncomingEvent(
         position=position,
-        message_id=_message_id(row, position, event),
+        message_id=message_id(event.messageId) or f"cdp-{row.id}-{position}",
         kind=kind,
         name=_event_name(event) if kind is Kind.TRACK else NAMES[kind],
         user_id=user_id,
@@ -238,44 +184,6 @@ def _check_fit(part: dict[str, Any], plain: bytes, *, at: str = "") -> None:
         raise EventRefused(*faults.explain(plain, at=at))
 
 
-# -- who --------------------------------------------------------------------------------------------------------------
-def _id(value: str | int | None, field: str) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, int):
-        if not -NUMBER_LIMIT < value < NUMBER_LIMIT:
-            raise EventRefused(RejectionCode.INVALID_NUMBER, field, f"{field} has more than 29 digits.")
-        value = str(value)
-    if not value or value.isspace():
-        return None
-    if len(value) > MAX_ID:
-        raise EventRefused(RejectionCode.TOO_LONG, field, f"{field} is longer than {MAX_ID} characters.")
-    return value
-
-
-def _check_complete(
-    kind: Kind, user_id: str | None, anonymous_id: str | None, previous_id: str | None, group_id: str | None
-) -> None:
-    if kind is Kind.GROUP and group_id is None:
-        raise EventRefused(RejectionCode.MISSING_GROUP_ID, "groupId", "A group call needs groupId.")
-    if kind is not Kind.ALIAS:
-        return
-    if user_id is None:
-        raise EventRefused(RejectionCode.MISSING_ID, "userId", "An alias call needs userId.")
-    if previous_id is None and anonymous_id is None:
-        raise EventRefused(RejectionCode.MISSING_PREVIOUS_ID, "previousId", "An alias call needs previousId.")
-
-
-def _message_id(row: StoredRequest, position: int, event: SentEvent) -> str:
-    found = _id(event.messageId, "messageId")
-    if found is None:
-        return f"cdp-{row.id}-{position}"
-    if len(found) > MAX_MESSAGE_ID:
-        reason = f"messageId is longer than {MAX_MESSAGE_ID} characters."
-        raise EventRefused(RejectionCode.TOO_LONG, "messageId", reason)
-    return found
-
-
 # -- what -------------------------------------------------------------------------------------------------------------
 def _event_name(event: SentEvent) -> str:
     name = event.event
@@ -296,7 +204,7 @@ def _context(row: StoredRequest, event: SentEvent, shared: _Shared) -> dict[str,
     if row.ip and "ip" not in context and (row.assurance == CLIENT or context.get("direct") is True):
         context["ip"] = row.ip
     # Where Segment's SDKs put the group of later calls as well; a group call would otherwise not say which it was.
-    if event.groupId is not None and (group_id := _id(event.groupId, "groupId")):
+    if event.groupId is not None and (group_id := identifier(event.groupId, "groupId")):
         context = {**context, "groupId": group_id}
     return context
 

@@ -11,9 +11,9 @@ from cdp.copying import times
 from profiles.identity import naming
 from profiles.identity.naming import Name
 from profiles.identity.rule import IdentityRule
-from profiles.ingest import dialects
+from profiles.ingest import dialects, singled
 from profiles.ingest.gates import Verdict
-from profiles.ingest.incoming import MAX_PAYLOAD_BYTES, IncomingEvent, Kind, Rejected, RejectionCode
+from profiles.ingest.incoming import IncomingEvent, Kind, Rejected, RejectionCode
 from profiles.ingest.leases import LeasedRow, Outcome
 
 _json = Encoder().encode
@@ -55,10 +55,10 @@ def decode(rows: Sequence[LeasedRow], rule: IdentityRule) -> Work:
     for index, row in enumerate(rows):
         outcome = work.outcomes[index]
         incoming = _accepted(work, index, dialects.events(row))
+        nobodys: list[Draft] = []
         for draft in _drafts(index, incoming, b"%d\x1f" % row.source_id, rule):
             if not draft.names:
-                work.rejected[index].append(_nobodys(row, draft))
-                outcome.rejected += 1
+                nobodys.append(draft)
                 continue
             first = seen.setdefault(draft.key, draft.body_hash)
             if first is draft.body_hash:
@@ -66,6 +66,7 @@ def decode(rows: Sequence[LeasedRow], rule: IdentityRule) -> Work:
             else:
                 outcome.duplicates += 1
                 outcome.conflicts += first != draft.body_hash
+        _refuse(work, index, nobodys)
     return work
 
 
@@ -95,19 +96,26 @@ def _drafts(index: int, events: Sequence[IncomingEvent], prefix: bytes, rule: Id
         yield Draft(index, event, key, body_hash, event_id, properties.decode(), names, ts, original, blocked)
 
 
-def _nobodys(row: LeasedRow, draft: Draft) -> Rejected:
-    """Refuse an event all of whose ids are nobody's: there is no one it could be kept under."""
-    event = draft.event
-    told = " and ".join(sorted({type for type, _ in draft.blocked}))
-    return Rejected(
-        event.position,
-        event.message_id,
-        RejectionCode.BLOCKED_ID,
-        "userId" if event.user_id is not None else "anonymousId",
-        f"The identity rule says that the {told} of this event is nobody's, and it carries no other.",
-        dialects.alone(row, event.position)[:MAX_PAYLOAD_BYTES],
-        event.name,
-    )
+def _refuse(work: Work, index: int, nobodys: Sequence[Draft]) -> None:
+    """Refuse events all of whose ids are nobody's: there is no one they could be kept under."""
+    if not nobodys:
+        return
+    payloads = singled.each_alone(work.rows[index], [draft.event.position for draft in nobodys])
+    for draft in nobodys:
+        event = draft.event
+        told = " and ".join(sorted({type for type, _ in draft.blocked}))
+        work.rejected[index].append(
+            Rejected(
+                event.position,
+                event.message_id,
+                RejectionCode.BLOCKED_ID,
+                "userId" if event.user_id is not None else "anonymousId",
+                f"The identity rule says that the {told} of this event is nobody's, and it carries no other.",
+                payloads[event.position],
+                event.name,
+            )
+        )
+        work.outcomes[index].rejected += 1
 
 
 def pairs(draft: Draft, rule: IdentityRule) -> Iterable[naming.Pair]:

@@ -103,3 +103,11 @@ class Rejected(Struct, frozen=True):
     reason: str
     payload: bytes
     event: str = ""
+
+
+class EventRefused(Exception):
+    def __init__(self, code: str, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.field = field
+        self.reason = reason

@@ -14,9 +14,10 @@ from cdp.access import Actor
 from cdp.models import User
 from profiles.ingest import inbox
 from profiles.ingest.bodies import BATCH, BodyRefused, open_body
-from profiles.ingest.dialects import CLIENT, StoredRequest
+from profiles.ingest.dialects import CLIENT
 from profiles.ingest.inbox import Sender
 from profiles.ingest.incoming import Rejected
+from profiles.ingest.singled import StoredRequest
 from profiles.models import InboxRow, RejectedEvent, Source
 from profiles.models.source import SourceKind
 

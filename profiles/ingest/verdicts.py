@@ -17,7 +17,7 @@ from msgspec.json import Encoder
 
 from profiles.identity import naming
 from profiles.identity.naming import Name
-from profiles.ingest import dialects
+from profiles.ingest import dialects, singled
 from profiles.ingest.drafts import Draft, Work
 from profiles.ingest.gates import Arrival, Verdict, both, screens
 from profiles.ingest.incoming import Kind, Rejected
@@ -102,7 +102,7 @@ def _reject(work: Work, refused: Mapping[int, Verdict]) -> None:
     for position, verdict in refused.items():
         if verdict.keep_payload:
             kept[work.drafts[position].row].append(work.drafts[position].event.position)
-    payloads = {row: dialects.each_alone(work.rows[row], places) for row, places in kept.items()}
+    payloads = {row: singled.each_alone(work.rows[row], places) for row, places in kept.items()}
     for position, verdict in refused.items():
         draft = work.drafts[position]
         event = draft.event
