@@ -39,4 +39,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         events, people = found.rows.get("public.events", 0), found.rows.get("public.profile", 0)
         self.stdout.write(f"{events} events and {people} people of {found.made_at:%Y-%m-%d %H:%M} UTC are restored.")
-        self.stdout.write("Prove it: manage.py verify_memberships; manage.py doctor.")
+        self.stdout.write("Prove it once the product runs: manage.py verify_memberships; manage.py doctor.")
