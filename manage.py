@@ -19,19 +19,24 @@ def main() -> None:
         os.chdir(HERE)
         os.execv(sys.executable, [sys.executable, "-m", "pytest", *sys.argv[2:]])
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
-    choose_data_folder(sys.argv[2:])
+    rest = choose_data_folder(sys.argv[2:])
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    execute_from_command_line([*sys.argv[:2], *rest])
 
 
-def choose_data_folder(arguments: list[str]) -> None:
-    """Take --data before Django does: the settings name files in it, and they are read before any argument is."""
-    for position, argument in enumerate(arguments):
-        if argument == "--data" and position + 1 < len(arguments):
-            os.environ["CDP_DATA_DIR"] = arguments[position + 1]
+def choose_data_folder(arguments: list[str]) -> list[str]:
+    """Take --data from any command before Django does: the settings name files in it, and are read before arguments."""
+    rest: list[str] = []
+    coming = iter(arguments)
+    for argument in coming:
+        if argument == "--data" and (folder := next(coming, "")):
+            os.environ["CDP_DATA_DIR"] = folder
         elif argument.startswith("--data="):
             os.environ["CDP_DATA_DIR"] = argument.removeprefix("--data=")
+        else:
+            rest.append(argument)
+    return rest
 
 
 def ensure_environment(*, lock: Path) -> None:

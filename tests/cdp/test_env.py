@@ -1,7 +1,10 @@
-"""Database URLs as libpq reads them."""
+"""Settings from the environment: database URLs as libpq reads them, and the data folder that any command names."""
+
+import os
 
 import pytest
 
+import manage
 from cdp import env
 from cdp.env import BadSetting
 
@@ -32,3 +35,23 @@ def test_what_the_url_asks_for_wins_over_the_patience_we_have():
 def test_a_url_that_cannot_be_meant_stops_the_start(url):
     with pytest.raises(BadSetting):
         env.database("DATABASE_URL", url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rest"),
+    [
+        (["orders.csv", "--data", "kept", "--drain"], ["orders.csv", "--drain"]),
+        (["--data=kept"], []),
+        (["--port", "0", "--data", "kept"], ["--port", "0"]),
+    ],
+)
+def test_every_command_takes_its_data_folder_before_it_is_asked_what_it_knows(monkeypatch, arguments, rest):
+    monkeypatch.setenv("CDP_DATA_DIR", "another")
+    assert manage.choose_data_folder(arguments) == rest
+    assert os.environ["CDP_DATA_DIR"] == "kept"
+
+
+def test_a_data_folder_that_is_not_named_is_left_to_the_command_to_refuse(monkeypatch):
+    monkeypatch.setenv("CDP_DATA_DIR", "another")
+    assert manage.choose_data_folder(["--data"]) == ["--data"]
+    assert os.environ["CDP_DATA_DIR"] == "another"
