@@ -1,5 +1,6 @@
 """A tracking plan as people bring it to life: learned, edited in a table, approved, followed, its blocks undone."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -131,6 +132,22 @@ def see_and_undo(seat: Seat, source: Source) -> None:
     look(seat, "blocked")
     page.get_by_role("button", name="Send all of them through again").click()
     expect(page.get_by_text("1 event goes through again")).to_be_visible()
+
+
+def test_choosing_a_file_fills_in_nothing_else(sign_in: Any, tmp_path: Path) -> None:  # noqa: F811
+    seat = sign_in("author")
+    file = tmp_path / "people.csv"
+    file.write_text("customer_id,email\nc1,c1@example.com\n")
+    seat.visit("/admin/profiles/importjob/add/")
+    seat.page.get_by_label("File").set_input_files(file)
+    expect(seat.page.get_by_label("Source")).to_have_value("")
+    seat.visit("/admin/profiles/trackingplan/add/")
+    seat.page.get_by_label("Key").fill(f"p{uuid4().hex[:8]}")
+    seat.page.get_by_label("Name").fill("From a file")
+    seat.page.get_by_role("button", name="Save", exact=True).click()
+    seat.page.get_by_role("link", name="Cancel").click()
+    seat.page.get_by_label("File").set_input_files(file)
+    seat.settle()
 
 
 def test_a_plan_that_is_none_is_told_with_its_place_and_the_table_waits(sign_in: Any) -> None:  # noqa: F811

@@ -21,6 +21,10 @@
     for (const icon of root.querySelectorAll(".material-symbols-outlined:not([role])")) icon.setAttribute("aria-hidden", "true");
   }
 
+  // The theme writes a chosen file's name into the first text field it finds nearby, which is no business of ours.
+  document.addEventListener("change", function (event) {
+    if (event.target.matches("input[type=file].cdp-input")) event.stopPropagation();
+  }, true);
   document.addEventListener("keydown", function (event) {
     if ((event.key === "Enter" || event.key === " ") && event.target.dataset && event.target.dataset.mended) {
       event.preventDefault();
