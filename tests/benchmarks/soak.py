@@ -193,8 +193,11 @@ def _size(process: psutil.Process, kind: str) -> int:
 
 
 def _of_its_own(pid: int) -> int:
-    """Return what a process of PostgreSQL holds itself. The shared buffers, of a fixed size, fill once and are left out;
-    a page of them that only one process has looked at so far passes for private by any other count."""
+    """Return what a process of PostgreSQL holds itself, without the shared buffers.
+
+    These are of a fixed size and fill once; a page of them that only one process has looked at passes for its own by
+    any other count.
+    """
     told = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) * 1024 for line in told if line.startswith("Pss_Anon:"))
 
