@@ -200,7 +200,7 @@ def test_a_keys_list_may_name_all_traits_at_once(world: World, app: APIClient) -
 @pytest.mark.parametrize(
     ("address", "status", "code"),
     [
-        ("/v1/profiles/phone:1/segments/germans/why", 400, "unknown_identifier_type"),
+        ("/v1/profiles/fax:1/segments/germans/why", 400, "unknown_identifier_type"),
         ("/v1/profiles/user_id:nobody/segments/germans/why", 404, "not_found"),
     ],
 )
