@@ -156,8 +156,8 @@ def memory_of(running: Product) -> dict[str, float]:
             kind = _kind(process)
             if kind:
                 found[kind] += _size(process, kind) / _MIB
-        except psutil.NoSuchProcess:
-            continue
+        except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+            continue  # it ended while it was looked at
     return found
 
 
