@@ -129,7 +129,7 @@ def test_a_chain_is_undone_in_any_order(ada) -> None:
 def test_what_came_in_after_the_merge_stays_with_its_own_identifiers(ada) -> None:
     two_people()
     apply(alias(userId="u1", previousId="u2"))
-    apply(track(userId="u2"), track(anonymousId="a2"), identify(userId="u1", traits={"plan": "gold"}))
+    apply(track(userId="u2"), track(anonymousId="a2"), identify(userId="u1", minutes=1, traits={"plan": "gold"}))
     apply(track(userId="u2", anonymousId="a3"), track(anonymousId="a3"))
     undo(latest_merge(), ada)
     assert person("anonymous_id", "a3") == person("user_id", "u2") != person("user_id", "u1")
