@@ -32,7 +32,7 @@ from profiles.ingest.leases import LeasedRow, LeaseLost
 
 log = logging.getLogger(__name__)
 
-#: More of them share one look at who is who and one row per person for the lanes; this many take a worker half a second.
+#: More of them share one look at who is who and one row a person for the lanes; this many take a worker half a second.
 EVENTS_PER_CLAIM = 12_000
 
 # A probe for each key, and the LIMIT keeps it so: joined, the planner would read all keys there are for every claim.
