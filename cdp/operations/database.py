@@ -48,9 +48,10 @@ DO $$ DECLARE it record; BEGIN
   END LOOP;
 END $$
 """
+# Whose session it is can be seen by everybody, of what kind it is only by its own role; the server's own have no user.
 _OTHERS = """
 SELECT count(*) FROM pg_stat_activity
- WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+ WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL
 """
 
 
