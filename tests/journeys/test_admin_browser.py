@@ -243,7 +243,7 @@ def test_compliance_exports_a_consent_log_that_parses(sign_in: Any, shopper: str
     page = seat.page
     seat.visit("/admin/consent/entry/")
     seat.shoot("consent-log")
-    page.get_by_role("link", name="Export").click()
+    page.get_by_role("link", name="Export", exact=True).click()
     seat.settle()
     page.get_by_role("button", name="Export").click()
     seat.settle()
