@@ -50,9 +50,7 @@ class Page:
     older: Place | None
 
 
-def page(
-    queryset: QuerySet, *, by: str, size: int, older: Place | None = None, newer: Place | None = None
-) -> Page:
+def page(queryset: QuerySet, *, by: str, size: int, older: Place | None = None, newer: Place | None = None) -> Page:
     """Return the rows after the place `older`, those right before the place `newer`, or the first ones.
 
     `by` is a column or an annotation of the rows.

@@ -105,7 +105,8 @@ SUBJECT_SECTIONS: list[str] = [
 ]
 METRICS: list[str] = [
     "cdp.metrics.collect",
-    "profiles.metrics.collect", "profiles.retention.collect",
+    "profiles.metrics.collect",
+    "profiles.retention.collect",
     "profiles.plans.metrics.collect",
     "segments.metrics.collect",
 ]

@@ -18,4 +18,3 @@ def told_without_data(error: Exception) -> str:
     state = state_of(error) if isinstance(error, DatabaseError) else None
     where = f"at {place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno}" if place else ""
     return " ".join(filter(None, (type(error).__name__, state, where)))
-

@@ -20,7 +20,7 @@ PROFILE_ID = "id"
 _CARD = """
 SELECT card.profile_id, traits, card.first_seen_at, last_seen_at, event_count, evaluated_at, sections, bodies, is_due
 """
-_BY_IDENTIFIER = f"{_CARD} FROM identifier CROSS JOIN LATERAL cdp_card(origin_id) AS card WHERE type = %s AND hash = %s"
+_BY_IDENTIFIER = f"{_CARD} FROM cdp_card_named(%s, %s) AS card"
 _BY_ID = f"{_CARD} FROM cdp_card(%s) AS card"
 
 

@@ -20,6 +20,8 @@ governed.register("v1/governance/sources", SourceGovernance, basename="governanc
 governed.register("v1/governance/tracking-plans", PlanGovernance, basename="governance-tracking-plan")
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    # First, because addresses are tried in turn and every page that an application builds comes by this one.
+    path("v1/profiles/<slug:type>:<identifier:value>", read_profile, name="profile-read"),
     path("", include("profiles.ingest.urls")),
     path("v1/imports", ImportsView.as_view(), name="imports"),
     path("v1/imports/<int:id>", ImportView.as_view(), name="import"),
@@ -36,5 +38,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *governed.urls,
     path("v1/accounting", AccountingView.as_view(), name="accounting"),
     path("", include("profiles.api.segment_profiles.urls")),
-    path("v1/profiles/<slug:type>:<identifier:value>", read_profile, name="profile-read"),
 ]

@@ -83,9 +83,7 @@ def _events(reading: Reading, zone: str) -> str:
     groups = list(_groups(reading.histories))
     selected = f"SELECT {_listed(columns)}\n  FROM origin o JOIN events e ON e.origin_id = o.id\n  WHERE "
     everybody = f"{IDS} IS NULL AND {_any_group(groups)}"
-    listed = [
-        f"{IDS} IS NOT NULL AND o.root_id = ANY({IDS}) AND {_group_condition(group)}" for group in groups
-    ]
+    listed = [f"{IDS} IS NOT NULL AND o.root_id = ANY({IDS}) AND {_group_condition(group)}" for group in groups]
     arms = "\n  UNION ALL\n  ".join(selected + condition for condition in [everybody, *listed])
     return f"events AS NOT MATERIALIZED (\n  SELECT * FROM (\n  {arms}\n  ) e OFFSET 0\n)"
 

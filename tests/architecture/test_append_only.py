@@ -37,7 +37,9 @@ def test_the_application_runs_as_a_role_that_owns_nothing():
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_even_the_owner_is_refused_outside_maintenance(statement, transactional_db):
     with connections["owner"].cursor() as cursor:
-        cursor.execute("INSERT INTO merge (winner_id, loser_id, at, reason, decided_by, identifier_type)"
-                       " VALUES (1, 2, now(), 'test', 'test', '')")
+        cursor.execute(
+            "INSERT INTO merge (winner_id, loser_id, at, reason, decided_by, identifier_type)"
+            " VALUES (1, 2, now(), 'test', 'test', '')"
+        )
         with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(using="owner"):
             cursor.execute(statement.format("merge"))

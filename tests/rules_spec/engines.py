@@ -78,9 +78,7 @@ class Reference:
         zone = ZoneInfo(question.workspace_tz)
         return {
             key: {
-                id_: reference.evaluate(
-                    rule, person, now=question.now, catalogue=question.catalogue, workspace_tz=zone
-                )
+                id_: reference.evaluate(rule, person, now=question.now, catalogue=question.catalogue, workspace_tz=zone)
                 for id_, person in question.people.items()
             }
             for key, rule in question.rules.items()
@@ -193,9 +191,7 @@ def _json(value: Any) -> str:
 
 def _decisions(statement: Compiled, rows: list[dict[str, Any]]) -> Decisions:
     return {
-        key: {
-            row["profile_id"]: Decision(row[statement.values[key]], _utc(row[statement.dues[key]])) for row in rows
-        }
+        key: {row["profile_id"]: Decision(row[statement.values[key]], _utc(row[statement.dues[key]])) for row in rows}
         for key in statement.rules
     }
 

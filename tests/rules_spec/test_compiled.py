@@ -47,7 +47,12 @@ def test_an_explanation_tells_every_node_with_what_was_seen(postgres: Postgres) 
     german, neither, consent = told.children
     viewed, spent = neither.children[0].children
     assert [told.value, german.value, neither.value, viewed.value, spent.value, consent.value] == [
-        False, False, False, True, False, True,
+        False,
+        False,
+        False,
+        True,
+        False,
+        True,
     ]
     assert (german.path, german.observed) == ("$.all[0]", "FR")
     assert (viewed.path, viewed.observed) == ("$.all[1].not.any[0]", 2)
@@ -64,7 +69,10 @@ def test_equal_leaves_are_one_column_for_all_rules() -> None:
 
 def test_touch_keys_name_all_that_can_change_the_answer() -> None:
     assert touch_keys(parse(ALL)) == {
-        "trait:country", "event:Product Viewed", "event:Order Completed", "consent:marketing",
+        "trait:country",
+        "event:Product Viewed",
+        "event:Order Completed",
+        "consent:marketing",
     }
 
 
@@ -114,18 +122,31 @@ def test_more_rules_than_a_row_can_hold_are_refused() -> None:
         ({"trait": "age", "op": "between", "value": [30, 50.5]}, "age is between 30 and 50.5"),
         ({"trait": "signed_up_at", "op": "within_last", "value": "1d"}, "signed_up_at lies in the 1 day up to now"),
         ({"trait": "age", "op": "missing"}, "age is not known"),
-        ({"not": {"all": [GERMAN, {"consent": "marketing"}]}},
-         "it is false that (country is “DE” and consent to marketing is in force)"),
+        (
+            {"not": {"all": [GERMAN, {"consent": "marketing"}]}},
+            "it is false that (country is “DE” and consent to marketing is in force)",
+        ),
         (VIEWED | {"op": "=", "value": 0}, "“Product Viewed” did not happen in the last 10 minutes"),
         (VIEWED | {"op": ">=", "value": 1}, "“Product Viewed” happened in the last 10 minutes"),
         (VIEWED | {"op": "<", "value": 3}, "“Product Viewed” happened fewer than 3 times in the last 10 minutes"),
         (VIEWED | {"within": "1d"}, "“Product Viewed” happened more than 1 time in the last day"),
-        (without_window(VIEWED) | {"from": "2026-01-01", "to": "2026-02-01"},
-         "“Product Viewed” happened more than 1 time from 2026-01-01 up to, not including, 2026-02-01"),
-        (SPENT | {"where": {"any": [
-            {"property": "revenue", "op": ">", "value": 5}, {"property": "revenue", "op": "exists"},
-        ]}}, "revenue of “Order Completed” where (revenue is more than 5 or revenue is known) comes to at least 100 in "
-             "total"),
+        (
+            without_window(VIEWED) | {"from": "2026-01-01", "to": "2026-02-01"},
+            "“Product Viewed” happened more than 1 time from 2026-01-01 up to, not including, 2026-02-01",
+        ),
+        (
+            SPENT
+            | {
+                "where": {
+                    "any": [
+                        {"property": "revenue", "op": ">", "value": 5},
+                        {"property": "revenue", "op": "exists"},
+                    ]
+                }
+            },
+            "revenue of “Order Completed” where (revenue is more than 5 or revenue is known) comes to at least 100 in "
+            "total",
+        ),
     ],
 )
 def test_a_rule_reads_as_english(rule: dict[str, Any], said: str) -> None:

@@ -53,7 +53,7 @@ REFUSED: list[tuple[Any, str, str]] = [
     ({"trait": "age", "op": "=", "value": float("nan")}, "$.value", "out of range"),
     ({"trait": "age", "op": "=", "value": 1e30}, "$.value", "out of range"),
     ({"trait": "age", "op": "=", "value": 1e-10}, "$.value", "too fine"),
-    (without(VIEWED, "measure"), "$", "needs \"measure\""),
+    (without(VIEWED, "measure"), "$", 'needs "measure"'),
     (VIEWED | {"measure": "avg"}, "$.measure", "not a measure"),
     (VIEWED | {"of": "price"}, "$.of", "belongs to a sum"),
     (without(SPENT, "of"), "$", 'needs "of"'),
@@ -104,7 +104,9 @@ def test_it_is_refused_where_it_is_wrong(document: Any, path: str, words: str) -
 def test_every_problem_is_told_at_once() -> None:
     document = {"all": [COUNTRY | {"op": "=="}, {"trait": "aeg", "op": "missing"}, VIEWED | {"within": "x"}]}
     assert [problem.path for problem in review(document, catalogue=CATALOGUE).problems] == [
-        "$.all[0].op", "$.all[2].within", "$.all[1].trait",
+        "$.all[0].op",
+        "$.all[2].within",
+        "$.all[1].trait",
     ]
 
 

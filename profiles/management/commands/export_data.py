@@ -24,9 +24,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--purpose", required=True, help="what it is for; only people whom it permits leave")
-        parser.add_argument(
-            "--from", dest="start", type=date.fromisoformat, help="first UTC day (30 days ago)"
-        )
+        parser.add_argument("--from", dest="start", type=date.fromisoformat, help="first UTC day (30 days ago)")
         parser.add_argument("--to", dest="end", type=date.fromisoformat, help="day after the last (today)")
         parser.add_argument("--tables", nargs="+", default=(), metavar="TABLE", help=", ".join(tables.names()))
         parser.add_argument("--output", type=Path, required=True, help="a ZIP file to write, or a folder to fill")

@@ -60,7 +60,7 @@ def test_between(spec: Spec) -> None:
 def test_any_characters(spec: Spec) -> None:
     """Quotes, percent signs and backslashes are characters like any other."""
     spec(
-        rule=country("=", "100% \\ o'Neill \"x\" %(now)s"),
+        rule=country("=", '100% \\ o\'Neill "x" %(now)s'),
         people="""
             id | country
             1  | 100% \\ o'Neill "x" %(now)s
