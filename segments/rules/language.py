@@ -1,0 +1,271 @@
+"""What can be said in a rule, as plain data: the visual builder draws itself from it, the parser and the checker ask it.
+
+A new operator, measure or kind of node is a row here besides its code. `document()` is all of it as JSON.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from profiles.facts.values import ValueType
+
+
+class Takes(enum.StrEnum):
+    """What the `value` of an operator is."""
+
+    NOTHING = "nothing"
+    ONE = "one"
+    SEVERAL = "several"
+    TWO = "two"
+    DURATION = "duration"
+    PATTERN = "pattern"
+
+
+class Result(enum.StrEnum):
+    """What a measure is compared with."""
+
+    WHOLE = "whole"
+    NUMBER = "number"
+    PROPERTY = "property"
+    DURATION = "duration"
+
+
+class Place(enum.StrEnum):
+    """Where a node may stand: in a rule about a person, or in the `where` of an event."""
+
+    RULE = "rule"
+    CONDITION = "condition"
+
+
+class Kind(enum.StrEnum):
+    """What a field holds, that is, which input a builder shows for it."""
+
+    RULES = "rules"
+    RULE = "rule"
+    TRAIT = "trait"
+    PROPERTY = "property"
+    EVENT = "event"
+    PURPOSE = "purpose"
+    MEASURE = "measure"
+    LIFECYCLE = "lifecycle"
+    OP = "op"
+    VALUE = "value"
+    DURATION = "duration"
+    MOMENT = "moment"
+    CONDITION = "condition"
+    OBJECT = "object"
+    STEP = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    op: str
+    label: str
+    takes: Takes
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureTerms:
+    """A measure over the events of one name: what it takes, what it gives, and what it is of nothing.
+
+    `of` are the types its property may have; empty: it takes none. `nothing` is its value where nothing was measured,
+    None for unknown. `windowed`: it may look at a stretch of time ("within", or "from" and "to").
+    """
+
+    measure: str
+    label: str
+    of: tuple[ValueType, ...]
+    result: Result
+    nothing: int | None
+    windowed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    kind: Kind
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTerms:
+    """A kind of node: the field that names it comes first."""
+
+    kind: str
+    label: str
+    places: tuple[Place, ...]
+    fields: tuple[Field, ...]
+
+
+_BOTH = (Place.RULE, Place.CONDITION)
+_RULE = (Place.RULE,)
+_CONDITION = (Place.CONDITION,)
+
+OPERATORS: Mapping[str, Operator] = MappingProxyType(
+    {
+        operator.op: operator
+        for operator in (
+            Operator("=", "is", Takes.ONE),
+            Operator("!=", "is not", Takes.ONE),
+            Operator("<", "is less than", Takes.ONE),
+            Operator("<=", "is at most", Takes.ONE),
+            Operator(">", "is more than", Takes.ONE),
+            Operator(">=", "is at least", Takes.ONE),
+            Operator("in", "is one of", Takes.SEVERAL),
+            Operator("not_in", "is none of", Takes.SEVERAL),
+            Operator("between", "is between", Takes.TWO),
+            Operator("contains", "contains", Takes.ONE),
+            Operator("starts_with", "starts with", Takes.ONE),
+            Operator("ends_with", "ends with", Takes.ONE),
+            Operator("matches", "matches the pattern", Takes.PATTERN),
+            Operator("before", "is before", Takes.ONE),
+            Operator("after", "is after", Takes.ONE),
+            Operator("within_last", "lies in the last", Takes.DURATION),
+            Operator("exists", "is known", Takes.NOTHING),
+            Operator("missing", "is not known", Takes.NOTHING),
+        )
+    }
+)
+
+_COMPARED = ("=", "!=", "<", "<=", ">", ">=", "in", "not_in", "between")
+_PRESENT = ("exists", "missing")
+#: What may be asked of a trait or property of each type.
+OPERATORS_OF_TYPE: Mapping[ValueType, tuple[str, ...]] = MappingProxyType(
+    {
+        ValueType.TEXT: (*_COMPARED, "contains", "starts_with", "ends_with", "matches", *_PRESENT),
+        ValueType.NUMBER: (*_COMPARED, *_PRESENT),
+        ValueType.BOOLEAN: ("=", "!=", *_PRESENT),
+        ValueType.DATETIME: (*_COMPARED, "before", "after", "within_last", *_PRESENT),
+        ValueType.LIST: _PRESENT,
+        ValueType.OBJECT: _PRESENT,
+    }
+)
+#: What may be asked of a measure by what it gives; of one that gives a property's value, what its type allows here.
+OPERATORS_OF_RESULT: Mapping[Result, tuple[str, ...]] = MappingProxyType(
+    {
+        Result.WHOLE: _COMPARED,
+        Result.NUMBER: _COMPARED,
+        Result.DURATION: ("<", "<=", ">", ">=", "between"),
+    }
+)
+#: A measured value is there or the answer is unknown, and it is not measured against the clock.
+NOT_OF_MEASURES = frozenset({*_PRESENT, "within_last"})
+
+_NUMBER = (ValueType.NUMBER,)
+_ORDERED = (ValueType.NUMBER, ValueType.DATETIME)
+_SCALAR = (ValueType.TEXT, ValueType.NUMBER, ValueType.BOOLEAN, ValueType.DATETIME)
+MEASURES: Mapping[str, MeasureTerms] = MappingProxyType(
+    {
+        terms.measure: terms
+        for terms in (
+            MeasureTerms("count", "number of times", (), Result.WHOLE, nothing=0),
+            MeasureTerms("sum", "total", _NUMBER, Result.NUMBER, nothing=0),
+            MeasureTerms("avg", "average", _NUMBER, Result.NUMBER, nothing=None),
+            MeasureTerms("min", "least", _ORDERED, Result.PROPERTY, nothing=None),
+            MeasureTerms("max", "greatest", _ORDERED, Result.PROPERTY, nothing=None),
+            MeasureTerms("distinct", "number of different values", _SCALAR, Result.WHOLE, nothing=0),
+            MeasureTerms("first", "first value", _SCALAR, Result.PROPERTY, nothing=None),
+            MeasureTerms("last", "latest value", _SCALAR, Result.PROPERTY, nothing=None),
+            MeasureTerms("distinct_days", "number of days", (), Result.WHOLE, nothing=0),
+            MeasureTerms("since_last", "time since the latest", (), Result.DURATION, nothing=None, windowed=False),
+            MeasureTerms("since_first", "time since the first", (), Result.DURATION, nothing=None, windowed=False),
+        )
+    }
+)
+#: Kinds of lifecycle, with the field that only this kind takes.
+LIFECYCLES: Mapping[str, tuple[str, Field | None]] = MappingProxyType(
+    {
+        "first_time": ("did it for the first time", None),
+        "returned": ("did it again after a pause", Field("after", Kind.DURATION)),
+        "not_since": ("did it and nothing else since", Field("not_since", Kind.STEP)),
+    }
+)
+
+_TEST = (Field("op", Kind.OP), Field("value", Kind.VALUE, required=False))
+_WINDOW = (
+    Field("within", Kind.DURATION, required=False),
+    Field("from", Kind.MOMENT, required=False),
+    Field("to", Kind.MOMENT, required=False),
+)
+_WHERE = Field("where", Kind.CONDITION, required=False)
+_OF = Field("of", Kind.PROPERTY, required=False)
+#: What stands inside "trend".
+TREND_FIELDS = (
+    Field("event", Kind.EVENT),
+    Field("measure", Kind.MEASURE),
+    _OF,
+    Field("within", Kind.DURATION),
+    _WHERE,
+)
+TREND_MEASURES = ("count", "sum")
+NODES: Mapping[str, NodeTerms] = MappingProxyType(
+    {
+        terms.kind: terms
+        for terms in (
+            NodeTerms("all", "all of", _BOTH, (Field("all", Kind.RULES),)),
+            NodeTerms("any", "any of", _BOTH, (Field("any", Kind.RULES),)),
+            NodeTerms("not", "not", _BOTH, (Field("not", Kind.RULE),)),
+            NodeTerms("trait", "a trait", _RULE, (Field("trait", Kind.TRAIT), *_TEST)),
+            NodeTerms("property", "a property", _CONDITION, (Field("property", Kind.PROPERTY), *_TEST)),
+            NodeTerms(
+                "lifecycle",
+                "a stage of life",
+                _RULE,
+                (
+                    Field("lifecycle", Kind.LIFECYCLE),
+                    Field("event", Kind.EVENT),
+                    *_WINDOW,
+                    _WHERE,
+                    Field("after", Kind.DURATION, required=False),
+                    Field("not_since", Kind.STEP, required=False),
+                ),
+            ),
+            NodeTerms("trend", "a trend", _RULE, (Field("trend", Kind.OBJECT), *_TEST)),
+            NodeTerms(
+                "event",
+                "an event",
+                _RULE,
+                (Field("event", Kind.EVENT), Field("measure", Kind.MEASURE), _OF, *_TEST, *_WINDOW, _WHERE),
+            ),
+            NodeTerms("consent", "consent", _RULE, (Field("consent", Kind.PURPOSE),)),
+        )
+    }
+)
+
+
+def document() -> dict[str, Any]:
+    """All of the language as JSON."""
+    return {
+        "operators": {op: {"label": terms.label, "takes": terms.takes} for op, terms in OPERATORS.items()},
+        "operators_of_type": {str(type_): list(ops) for type_, ops in OPERATORS_OF_TYPE.items()},
+        "operators_of_result": {str(result): list(ops) for result, ops in OPERATORS_OF_RESULT.items()},
+        "operators_not_of_measures": sorted(NOT_OF_MEASURES),
+        "measures": {
+            name: {
+                "label": terms.label,
+                "of": [str(value_type) for value_type in terms.of],
+                "result": terms.result,
+                "nothing": terms.nothing,
+                "windowed": terms.windowed,
+            }
+            for name, terms in MEASURES.items()
+        },
+        "lifecycles": {
+            name: {"label": label, "takes": _field(own) if own else None} for name, (label, own) in LIFECYCLES.items()
+        },
+        "trend": {"fields": [_field(field) for field in TREND_FIELDS], "measures": list(TREND_MEASURES)},
+        "nodes": {
+            kind: {
+                "label": terms.label,
+                "places": list(terms.places),
+                "fields": [_field(field) for field in terms.fields],
+            }
+            for kind, terms in NODES.items()
+        },
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    return {"name": field.name, "kind": field.kind, "required": field.required}
