@@ -1,4 +1,4 @@
-"""What can be said in a rule, as plain data: the visual builder draws itself from it, the parser and the checker ask it.
+"""What can be said in a rule, as plain data: the visual builder draws itself from it, and the parser asks it.
 
 A new operator, measure or kind of node is a row here besides its code. `document()` is all of it as JSON.
 """
