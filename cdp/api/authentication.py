@@ -13,6 +13,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from cdp import api_keys, person_tokens, tokens
+from cdp.access import Actor
 from cdp.api_keys import KeyFacts
 from cdp.models import User
 
@@ -30,6 +31,12 @@ class KeyUser(AnonymousUser):
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         return False
+
+
+def actor_of(request: Request) -> Actor:
+    """Say who asks, an application or a person, as the access record names them."""
+    caller: Any = request.user
+    return Actor.key(caller.facts) if isinstance(caller, KeyUser) else Actor.person(caller)
 
 
 class KeyAuthentication(BaseAuthentication):

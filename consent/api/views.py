@@ -14,8 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cdp import access
-from cdp.access import Actor
-from cdp.api.authentication import ANYBODY, KeyUser
+from cdp.api.authentication import ANYBODY, KeyUser, actor_of
 from cdp.api.parsers import StrictJSONParser
 from cdp.api.permissions import key_with
 from cdp.api.schema import problems
@@ -101,7 +100,7 @@ class PersonConsentView(_ConsentView):
         if profile_id is None:
             raise Problem(404, "not_found", "Nobody is known by this identifier.")
         access.record(
-            actor=_actor(request),
+            actor=actor_of(request),
             action="consent.read",
             profile_ids=[profile_id],
             purpose="",
@@ -133,7 +132,7 @@ class ExportsView(_ConsentView):
         wanted.is_valid(raise_exception=True)
         now, given = timezone.now(), wanted.validated_data
         period = exports.Wanted(given["from"], given["to"] or now, given["purpose"])
-        job = exports.request(wanted=period, by=_actor(request), now=now)
+        job = exports.request(wanted=period, by=actor_of(request), now=now)
         return Response(ExportSerializer(job).data, status=202, headers={"Location": f"/v1/consent/exports/{job.pk}"})
 
 
@@ -158,7 +157,7 @@ class ExportDownloadView(_ConsentView):
         job = _export(id)
         if not exports.is_ready(job):
             raise Problem(409, "export_not_ready", "The export is not written yet, or is no longer kept.")
-        exports.record_download(job=job, by=_actor(request), now=timezone.now())
+        exports.record_download(job=job, by=actor_of(request), now=timezone.now())
         path = exports.path_of(job)
         return FileResponse(path.open("rb"), as_attachment=True, filename=path.name, content_type="application/zip")
 
@@ -195,11 +194,6 @@ def _teller(request: Request) -> Teller:
         assurance=Assurance.CLIENT if facts.kind == KeyKind.PUBLIC else Assurance.SERVER,
         actor=canonical.Actor("key", str(facts.id)),
     )
-
-
-def _actor(request: Request) -> Actor:
-    caller: Any = request.user
-    return Actor.key(caller.facts) if isinstance(caller, KeyUser) else Actor.person(caller)
 
 
 # The draft standard quotes the key; most clients do not.

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cdp.access import Actor
-from cdp.api.authentication import ANYBODY, KeyUser
+from cdp.api.authentication import ANYBODY, KeyUser, actor_of
 from cdp.api.parsers import StrictJSONParser
 from cdp.api.permissions import key_with
 from cdp.api.schema import problems
@@ -97,7 +97,7 @@ class DataExportsView(_ExportView):
         if barred := _barred(request, wanted.as_json()["tables"]):
             told = f"The key's field list does not name {known()[barred[0]].tells}, which {barred[0]} tells."
             raise Problem(403, "field_not_allowed", told, (FieldError("tables", told),))
-        job = asking.request(wanted=wanted, by=_actor(request), now=now)
+        job = asking.request(wanted=wanted, by=actor_of(request), now=now)
         return Response(DataExportSerializer(job).data, status=202, headers={"Location": f"/v1/exports/{job.pk}"})
 
 
@@ -111,7 +111,7 @@ class DataExportView(_ExportView):
     def delete(self, request: Request, id: int) -> Response:
         """Call an export off."""
         job = _export(request, id)
-        if not asking.cancel(job=job, by=_actor(request), now=timezone.now()):
+        if not asking.cancel(job=job, by=actor_of(request), now=timezone.now()):
             raise Problem(409, "export_finished", "The export is not going on any more.")
         job.refresh_from_db()
         return Response(DataExportSerializer(job).data)
@@ -127,7 +127,7 @@ class DataExportDownloadView(_ExportView):
         job = _export(request, id)
         if not jobs.is_ready(job, now=timezone.now()):
             raise Problem(409, "export_not_ready", "The export is not written yet, or is no longer kept.")
-        return download_of(job, by=_actor(request))
+        return download_of(job, by=actor_of(request))
 
 
 def download_of(job: Job, *, by: Actor) -> FileResponse:
@@ -172,8 +172,3 @@ def _export(request: Request, id: int) -> Job:
     ):
         raise Problem(404, "not_found", "There is no such export.")
     return job
-
-
-def _actor(request: Request) -> Actor:
-    caller: Any = request.user
-    return Actor.key(caller.facts) if isinstance(caller, KeyUser) else Actor.person(caller)

@@ -13,8 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from cdp.access import Actor
-from cdp.api.authentication import ANYBODY, KeyUser
+from cdp.api.authentication import ANYBODY, KeyUser, actor_of
 from cdp.api.permissions import key_with
 from cdp.api.schema import problems
 from cdp.models import Job, KeyKind, Scope
@@ -110,7 +109,7 @@ class ImportsView(_ImportView):
         told = given.validated_data
         source = request.user.facts.source if isinstance(request.user, KeyUser) else told["source"]
         wanted = uploads.Wanted(uploads.FileKind(told["kind"]), told["mapping"].encode(), source, told["dated"])
-        job = uploads.request(file=told["file"], wanted=wanted, by=_actor(request), now=timezone.now())
+        job = uploads.request(file=told["file"], wanted=wanted, by=actor_of(request), now=timezone.now())
         return Response(_told(job), status=202, headers={"Location": f"/v1/imports/{job.pk}"})
 
 
@@ -124,7 +123,7 @@ class ImportView(_ImportView):
     def delete(self, request: Request, id: int) -> Response:
         """Call an import off. What was sent stays sent."""
         job = _import(request, id)
-        if not uploads.cancel(job=job, by=_actor(request), now=timezone.now()):
+        if not uploads.cancel(job=job, by=actor_of(request), now=timezone.now()):
             raise Problem(409, "import_finished", "The import is not going on any more.")
         job.refresh_from_db()
         return Response(_told(job))
@@ -158,7 +157,7 @@ def _import(request: Request, id: int) -> Job:
     """Find an import; a key finds those it sent."""
     _refuse_public_keys(request)
     job = uploads.find(id)
-    actor = _actor(request)
+    actor = actor_of(request)
     own = {"kind": actor.kind.value, "id": actor.id}
     if job is None or (isinstance(request.user, KeyUser) and job.arguments.get("requester") != own):
         raise Problem(404, "not_found", "There is no such import.")
@@ -180,11 +179,6 @@ def _told(job: Job) -> Any:
         "report": f"/v1/imports/{job.pk}/report",
     }
     return ImportSerializer(answer).data
-
-
-def _actor(request: Request) -> Actor:
-    caller: Any = request.user
-    return Actor.key(caller.facts) if isinstance(caller, KeyUser) else Actor.person(caller)
 
 
 def _storable(text: str, field: str) -> str:
