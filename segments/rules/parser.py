@@ -4,9 +4,8 @@ A part that cannot be read becomes a `Broken` node, so that its neighbours are s
 one.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -29,6 +28,7 @@ from segments.rules.nodes import (
     TraitLeaf,
     Within,
 )
+from segments.rules.problems import Problem, Refused, noun, shown, suggestion, words
 from segments.rules.vocabulary import (
     MAX_CHOICES,
     MAX_DEPTH,
@@ -40,6 +40,8 @@ from segments.rules.vocabulary import (
     Op,
     Unit,
 )
+
+__all__ = ["Broken", "Problem", "Refused", "parse", "read", "shown", "suggestion"]
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 _COMBINATIONS = ("all", "any", "not")
@@ -54,23 +56,6 @@ _SHAPES: Mapping[str, frozenset[str]] = {
 }
 _RULE_KINDS = ("all", "any", "not", "trait", "event", "consent")
 _CONDITION_KINDS = ("all", "any", "not", "property")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What is wrong, where, in a sentence that says what to do about it."""
-
-    path: str
-    message: str
-    code: str = "invalid_rule"
-
-
-class Refused(ValueError):
-    """The document is not a rule."""
-
-    def __init__(self, problems: Collection[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +78,6 @@ def read(document: Any) -> tuple[Node | Broken, tuple[Problem, ...]]:
     return node, tuple(reader.problems)
 
 
-def shown(raw: Any) -> str:
-    """A value as a sentence quotes it: short, whatever it is."""
-    text = f'"{raw}"' if isinstance(raw, str) else str(raw) if isinstance(raw, int | float | Decimal) else _noun(raw)
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-def suggestion(word: str, known: Collection[str]) -> str:
-    """', did you mean …?' or a full stop."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f'; did you mean "{close[0]}"?' if close else "."
-
-
 class _Reader:
     """One reading of one document: the problems found and the nodes counted so far."""
 
@@ -124,7 +97,7 @@ class _Reader:
             too_large = f"A rule may have {MAX_NODES} parts, not more."
             return Broken() if any(p.message == too_large for p in self.problems) else self._refuse(ROOT, too_large)
         if not isinstance(raw, Mapping):
-            return self._refuse(path, f"A rule is an object with one of {_words(kinds)}, not {_noun(raw)}.")
+            return self._refuse(path, f"A rule is an object with one of {words(kinds)}, not {noun(raw)}.")
         kind = self._kind(raw, path, kinds)
         if kind is None:
             return Broken()
@@ -160,7 +133,7 @@ class _Reader:
         if len(present) == 1:
             return present[0]
         if present:
-            self._refuse(path, f"One object says one thing: {_words(present)} cannot stand together; use all or any.")
+            self._refuse(path, f"One object says one thing: {words(present)} cannot stand together; use all or any.")
             return None
         misplaced = [kind for kind in _SHAPES if kind in raw]
         if misplaced:
@@ -169,7 +142,7 @@ class _Reader:
         else:
             first = next((str(key) for key in raw), "")
             hint = suggestion(first, kinds) if first else "."
-            self._refuse(path, f"Expected one of {_words(kinds)}{hint}")
+            self._refuse(path, f"Expected one of {words(kinds)}{hint}")
         return None
 
     def _combination(
@@ -178,7 +151,7 @@ class _Reader:
         if id(parts) in above:
             return self._refuse(path, "This part of the rule contains itself.")
         if not isinstance(parts, list | tuple):
-            return self._refuse(path, f'"{kind}" takes a list of rules, not {_noun(parts)}.')
+            return self._refuse(path, f'"{kind}" takes a list of rules, not {noun(parts)}.')
         if not parts:
             return self._refuse(path, f'"{kind}" needs at least one rule.')
         if len(parts) > MAX_NODES:
@@ -211,10 +184,10 @@ class _Reader:
         if raw.get("measure") in known:
             return Measure(raw["measure"])
         if "measure" not in raw:
-            self._refuse(path, f'An event rule needs "measure": {_words(known)}.')
+            self._refuse(path, f'An event rule needs "measure": {words(known)}.')
         else:
             hint = suggestion(str(raw["measure"]), known)
-            self._refuse(f"{path}.measure", f"{shown(raw['measure'])} is not a measure; use {_words(known)}{hint}")
+            self._refuse(f"{path}.measure", f"{shown(raw['measure'])} is not a measure; use {words(known)}{hint}")
         return None
 
     def _of(self, raw: Mapping[str, Any], measure: Measure | None, path: str) -> str | None:
@@ -238,7 +211,7 @@ class _Reader:
         for side in ("from", "to"):
             text = raw.get(side)
             if side in raw and not isinstance(text, str):
-                return self._refuse(f"{path}.{side}", f"A period is written as ISO-8601 text, not {_noun(text)}.")
+                return self._refuse(f"{path}.{side}", f"A period is written as ISO-8601 text, not {noun(text)}.")
             sides[side] = text
         return Period(sides["from"], sides["to"])
 
@@ -261,7 +234,7 @@ class _Reader:
         known = [str(op) for op in Op]
         if not isinstance(raw["op"], str) or raw["op"] not in known:
             hint = suggestion(str(raw["op"]), known)
-            self._refuse(f"{path}.op", f"{shown(raw['op'])} is not an operator; use {_words(known)}{hint}")
+            self._refuse(f"{path}.op", f"{shown(raw['op'])} is not an operator; use {words(known)}{hint}")
             return None
         op = Op(raw["op"])
         if op in PRESENCE:
@@ -286,7 +259,7 @@ class _Reader:
 
     def _choices(self, op: Op, raw: Any, path: str) -> tuple[Literal, ...] | None:
         if not isinstance(raw, list | tuple):
-            self._refuse(path, f'"{op}" takes a list of values, not {_noun(raw)}.')
+            self._refuse(path, f'"{op}" takes a list of values, not {noun(raw)}.')
             return None
         if op is Op.BETWEEN and len(raw) != 2:
             self._refuse(path, f'"between" takes two values, the lower and the upper, not {len(raw)}.')
@@ -308,7 +281,7 @@ class _Reader:
             case None:
                 self._refuse(path, 'A value cannot be null; ask for "missing" instead.')
             case _:
-                self._refuse(path, f"A value is a text, a number, true or false, not {_noun(raw)}.")
+                self._refuse(path, f"A value is a text, a number, true or false, not {noun(raw)}.")
         return None
 
     def _number(self, raw: int | float | Decimal, path: str) -> Decimal | None:
@@ -343,29 +316,6 @@ class _Reader:
 
 def _storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _noun(raw: Any) -> str:
-    match raw:
-        case None:
-            return "null"
-        case bool():
-            return "true" if raw else "false"
-        case Mapping():
-            return "an object"
-        case list() | tuple():
-            return "a list"
-        case str():
-            return "a text"
-        case int() | float() | Decimal():
-            return "a number"
-        case _:
-            return f"a {type(raw).__name__}"
-
-
-def _words(words: Collection[str]) -> str:
-    listed = list(words)
-    return listed[0] if len(listed) == 1 else ", ".join(listed[:-1]) + " or " + listed[-1]
 
 
 def _join(path: str, key: str) -> str:
