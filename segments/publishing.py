@@ -44,9 +44,17 @@ def preview_content(*, content: Any, segment_id: int | None, now: datetime) -> M
     return preview.as_evidence(seen, warnings=review.findings.warnings)
 
 
+def estimate_content(*, content: Any, segment_id: int | None, now: datetime) -> Mapping[str, Any]:
+    """What a content would do about, within a second or two: for whoever is still writing it. Raises ContentInvalid."""
+    catalogue = load_catalogue()
+    review = review_content(content, catalogue=catalogue)
+    seen = preview.estimate(rule=rule_of(content), segment_id=segment_id, catalogue=catalogue, now=now)
+    return preview.estimate_as_json(seen) | {"warnings": preview.warnings_as_json(review.findings.warnings)}
+
+
 def freeze_evidence(version: Any, /, *, now: datetime) -> Mapping[str, Any]:
     """What approval would do, counted now. Raises ContentInvalid while a warning waits to be acknowledged."""
-    require_acknowledged(review_content(version.content, catalogue=load_catalogue()))
+    require_acknowledged(review_content(version.content, catalogue=load_catalogue()).open_warnings)
     return preview_content(content=version.content, segment_id=version.head_id, now=now)
 
 
