@@ -7,9 +7,11 @@ compared as well.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
+from profiles.facts.contexts import context_value
 from profiles.facts.people import Event, Person
-from profiles.facts.relations import PropertyColumn, Reading, TraitColumn, dtype
+from profiles.facts.relations import ContextColumn, EventColumn, PropertyColumn, Reading, TraitColumn, dtype
 from profiles.facts.values import Json, typed
 
 _SQL_TYPES = {
@@ -58,7 +60,7 @@ def write(
         [("profile_id", "BIGINT"), ("name", "VARCHAR"), ("ts", "TIMESTAMPTZ"), ("event_id", "BIGINT")]
         + [(column.name, _sql_type(column)) for column in reading.properties],
         [
-            (id_, event.name, event.ts, event.event_id, *_properties(event, reading.properties, zone))
+            (id_, event.name, event.ts, event.event_id, *_properties(event, reading.properties, zone, person))
             for id_, person in people.items()
             for event in person.events
         ],
@@ -73,9 +75,13 @@ def _table(connection: Connection, name: str, columns: Sequence[tuple[str, str]]
         connection.executemany(f"INSERT INTO {name} VALUES ({slots})", rows)
 
 
-def _properties(event: Event, columns: Iterable[PropertyColumn], zone: tzinfo) -> Iterable[Any]:
+def _properties(event: Event, columns: Iterable[EventColumn], zone: tzinfo, person: Person) -> Iterable[Any]:
+    local = zone if person.time_zone is None else ZoneInfo(person.time_zone)
     for column in columns:
-        if column.event == event.name:
+        if isinstance(column, ContextColumn):
+            value = context_value(column.context, event.circumstances, ts=event.ts, zone=local)
+            yield value is not None if column.presence else value
+        elif column.event == event.name:
             yield _value(event.properties.get(column.key), column, zone)
         else:
             yield None
@@ -85,5 +91,5 @@ def _value(raw: Json, column: TraitColumn | PropertyColumn, zone: tzinfo) -> Any
     return raw is not None if column.presence else typed(raw, column.type, zone=zone)
 
 
-def _sql_type(column: TraitColumn | PropertyColumn) -> str:
+def _sql_type(column: TraitColumn | EventColumn) -> str:
     return "BOOLEAN" if column.presence else _SQL_TYPES[dtype(column.type)]

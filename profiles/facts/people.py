@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from profiles.facts.contexts import NOWHERE, Circumstances
 from profiles.facts.values import Json
 
 
@@ -13,6 +14,7 @@ class Event:
     ts: datetime
     event_id: int
     properties: Mapping[str, Json] = field(default_factory=dict)
+    circumstances: Circumstances = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Person:
     traits: Mapping[str, Json] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
     consents: Mapping[str, Consent] = field(default_factory=dict)
+    time_zone: str | None = None  # the last one known
 
 
 NOBODY = Person()

@@ -13,7 +13,8 @@ import ibis.expr.types as ir
 import sqlglot.expressions as sge
 from ibis.backends.sql.compilers import PostgresCompiler
 
-from profiles.facts.relations import History, PropertyColumn, Reading, TraitColumn
+from profiles.facts.postgres_contexts import context_sql, events_of_people
+from profiles.facts.relations import ContextColumn, EventColumn, History, PropertyColumn, Reading, TraitColumn
 from profiles.facts.values import DATETIME_PATTERN, FINER_THAN_MICROSECONDS, ZONED_PATTERN, ValueType
 
 IDS = "%(ids)s::bigint[]"
@@ -81,7 +82,7 @@ def _events(reading: Reading, zone: str) -> str:
     columns = ["o.root_id AS profile_id", "e.name", "e.ts", "e.event_id"]
     columns += [escaped(f'{_property(column, zone)} AS "{column.name}"') for column in reading.properties]
     groups = list(_groups(reading.histories))
-    selected = f"SELECT {_listed(columns)}\n  FROM origin o JOIN events e ON e.origin_id = o.id\n  WHERE "
+    selected = f"SELECT {_listed(columns)}\n  FROM {events_of_people(reading)}\n  WHERE "
     everybody = f"{IDS} IS NULL AND {_any_group(groups)}"
     listed = [f"{IDS} IS NOT NULL AND o.root_id = ANY({IDS}) AND {_group_condition(group)}" for group in groups]
     arms = "\n  UNION ALL\n  ".join(selected + condition for condition in [everybody, *listed])
@@ -95,7 +96,7 @@ def events_between(*, reading: Reading, names: Iterable[str], zone: str) -> str:
     period = "e.ts >= %(start)s::timestamptz AND e.ts < %(end)s::timestamptz"
     return (
         f"events AS NOT MATERIALIZED (\n  SELECT * FROM (\n  SELECT {_listed(columns)}\n"
-        f"  FROM origin o JOIN events e ON e.origin_id = o.id\n"
+        f"  FROM {events_of_people(reading)}\n"
         f"  WHERE e.name = ANY({_array(names)}) AND {period}\n  ) e OFFSET 0\n)"
     )
 
@@ -168,7 +169,9 @@ def _trait(column: TraitColumn, zone: str) -> str:
     return _typed(f"p.traits->{quoted(column.trait)}", column, zone)
 
 
-def _property(column: PropertyColumn, zone: str) -> str:
+def _property(column: EventColumn, zone: str) -> str:
+    if isinstance(column, ContextColumn):
+        return context_sql(column, zone=quoted(zone))
     value = _typed(f"e.properties->{quoted(column.key)}", column, zone)
     return f"CASE WHEN e.name = {quoted(column.event)} THEN {value} END"
 

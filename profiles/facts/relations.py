@@ -8,6 +8,7 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
+from profiles.facts.contexts import CONTEXTS
 from profiles.facts.values import ValueType
 
 # The expressions are written in stages on purpose, and the writers count on finding them: nothing may fuse them.
@@ -56,6 +57,25 @@ class PropertyColumn:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextColumn:
+    """One of an event's circumstances (`contexts`), NULL where it is not known; with `presence`, whether it is."""
+
+    context: str
+    presence: bool = False
+
+    @property
+    def type(self) -> ValueType:
+        return CONTEXTS[self.context].type
+
+    @property
+    def name(self) -> str:
+        return f"has_context_{self.context}" if self.presence else f"context_{self.context}"
+
+
+EventColumn = PropertyColumn | ContextColumn
+
+
+@dataclass(frozen=True, slots=True)
 class ExtraColumn:
     """A people column that another app contributes.
 
@@ -98,7 +118,7 @@ class Reading:
 
     traits: tuple[TraitColumn, ...] = ()
     extras: tuple[ExtraColumn, ...] = ()
-    properties: tuple[PropertyColumn, ...] = ()
+    properties: tuple[EventColumn, ...] = ()
     histories: tuple[History, ...] = ()
 
     @classmethod
@@ -107,7 +127,7 @@ class Reading:
         *,
         traits: Iterable[TraitColumn] = (),
         extras: Iterable[ExtraColumn] = (),
-        properties: Iterable[PropertyColumn] = (),
+        properties: Iterable[EventColumn] = (),
         histories: Iterable[History] = (),
     ) -> "Reading":
         """Everything once, in an order that does not depend on the order of asking: equal sets give equal SQL."""
@@ -144,7 +164,7 @@ def relations(reading: Reading) -> Relations:
     )
 
 
-def _column_dtype(column: TraitColumn | PropertyColumn) -> str:
+def _column_dtype(column: TraitColumn | EventColumn) -> str:
     return "boolean" if column.presence else dtype(column.type)
 
 
