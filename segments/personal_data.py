@@ -17,8 +17,9 @@ PERSONAL_DATA: Declaration = {
     },
     models.Outbox: {"profile_id": _REFERENCE, "segment_id": _CONTENT, "change": _CONTENT, "membership_id": _REFERENCE},
     models.RuleCost: {},
-    models.RuleEpoch: {"after_id": _REFERENCE},
+    models.RuleEpoch: {"after_id": _REFERENCE, "cancelled_by": _STAFF},
     models.Segment: {"owner": _STAFF},
+    models.SegmentDay: {},
     models.SegmentDecision: {"decided_by": _STAFF, "author_ids": _STAFF},
     models.SegmentVersion: {
         "evidence": _REFERENCE,

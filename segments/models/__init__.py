@@ -16,8 +16,10 @@ __all__ = [
     "Membership",
     "Outbox",
     "RuleCost",
+from segments.models.segment_day import SegmentDay
     "RuleEpoch",
     "Segment",
     "SegmentDecision",
     "SegmentVersion",
 ]
+    "SegmentDay",

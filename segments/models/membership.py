@@ -1,5 +1,6 @@
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -64,6 +65,9 @@ class Membership(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["profile_id", "segment"], name="membership_of_person"),
             models.Index(fields=["segment", "-id"], name="membership_newest"),
+            models.Index(fields=["segment", "profile_id"], condition=Q(left_at__isnull=False), name="membership_past"),
+            models.Index(fields=["left_at"], condition=Q(left_at__isnull=False), name="membership_left"),
+            BrinIndex(fields=["entered_at"], name="membership_entered", pages_per_range=32),
         ]
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ class EpochStatus(models.TextChoices):
     BACKFILLING = "backfilling"
     READY = "ready"
     BROKEN = "broken", "no longer fits the catalogue"
+    CANCELLED = "cancelled", "called off"
 
 
 class RuleEpochQuerySet(models.QuerySet["RuleEpoch"]):
@@ -23,8 +24,9 @@ class RuleEpoch(models.Model):
     """One change of the set of live rules: a version went live, a retired segment went, or what a rule reads changed.
 
     The highest number is the epoch that the lanes evaluate under; a segment's own highest row says what is live for
-    it. `version` is null where the segment was retired. `after_id` is the last person the backfill judged. `stamp`
-    tells two epochs of one number apart, as a restored backup or a lost standby can make them: processes cache by both.
+    it. `version` is null where the segment was retired. `after_id` is the last person the backfill judged, `judged` how
+    many it has judged of the `people` there were when it began. `stamp` tells two epochs of one number apart, as a
+    restored backup or a lost standby can make them: processes cache by both.
     """
 
     epoch = models.BigAutoField(primary_key=True)
@@ -38,6 +40,11 @@ class RuleEpoch(models.Model):
     after_id = models.BigIntegerField(default=0)
     published_at = models.DateTimeField()
     ready_at = models.DateTimeField(null=True)
+    people = models.BigIntegerField(null=True, db_default=None)
+    judged = models.BigIntegerField(default=0, db_default=0)
+    started_at = models.DateTimeField(null=True, db_default=None)
+    cancelled_at = models.DateTimeField(null=True, db_default=None)
+    cancelled_by = models.ForeignKey("cdp.User", models.PROTECT, null=True, db_default=None, related_name="+")
 
     objects = RuleEpochQuerySet.as_manager()
 

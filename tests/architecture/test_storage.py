@@ -53,8 +53,8 @@ MUTABLE = {
     *("profiles.Violation", "profiles.ViolationCount"),
     # a question that is kept, with its history
     "segments.Funnel",
-    # a stay is closed once
-    "segments.Membership",
+    # a stay is closed once; a day that is over is counted once
+    *("segments.Membership", "segments.SegmentDay"),
     # destroyed, so that what they seal is forgotten
     *("consent.EntryPrivate", "consent.SubjectKey"),
 }
