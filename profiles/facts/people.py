@@ -31,6 +31,7 @@ class Person:
     events: tuple[Event, ...] = ()
     consents: Mapping[str, Consent] = field(default_factory=dict)
     time_zone: str | None = None  # the last one known
+    lists: frozenset[str] = frozenset()
 
 
 NOBODY = Person()

@@ -17,17 +17,21 @@ from segments.rules.nodes import (
     ROOT,
     ConsentLeaf,
     EventLeaf,
+    ListLeaf,
     Literal,
     Node,
     Period,
     PropertyLeaf,
     Rule,
+    SegmentLeaf,
     Test,
     TraitLeaf,
     leaves_of,
 )
 from segments.rules.parser import Broken, Problem, read, shown, suggestion
 from segments.rules.reference import value_at
+from segments.rules.resolving import MAX_RESOLVED_NODES, resolve, resolved_size
+from segments.rules.thresholds import Taken, Threshold, threshold_of
 from segments.rules.vocabulary import MEASURE_OPS, OPS, PRESENCE, Catalogue, Op
 
 TRUE_WITHOUT_DATA = Problem(
@@ -72,8 +76,17 @@ def _warnings(rule: Rule, catalogue: Catalogue, zone: tzinfo) -> Iterator[Proble
 
 
 def _problems(node: Node | Broken, catalogue: Catalogue, zone: tzinfo) -> Iterator[Problem]:
-    for path, leaf in leaves_of(node):  # type: ignore[arg-type]
+    if resolved_size(node, segments=catalogue.segments) > MAX_RESOLVED_NODES:  # type: ignore[arg-type]
+        told = f"With the segments it leans on, a rule may have {MAX_RESOLVED_NODES:,} parts, not more."
+        yield Problem(ROOT, told)
+        return
+    for path, leaf in leaves_of(resolve(node, catalogue=catalogue)):  # type: ignore[arg-type]
         match leaf:
+            case SegmentLeaf(key):
+                yield _unknown("live segment", key, f"{path}.segment", catalogue.segments)
+            case ListLeaf(key):
+                if key not in catalogue.lists:
+                    yield _unknown("list", key, f"{path}.list", catalogue.lists)
             case TraitLeaf(trait, test):
                 yield from _trait(trait, test, path, catalogue, zone)
             case ConsentLeaf(purpose):
@@ -89,6 +102,7 @@ def _trait(trait: str, test: Test, path: str, catalogue: Catalogue, zone: tzinfo
         yield _unknown("trait", trait, f"{path}.trait", catalogue.traits)
     else:
         yield from _typed_test(f'The trait "{trait}"', value_type, test, path, zone)
+        yield from _population(test, path, catalogue)
 
 
 def _event(leaf: EventLeaf, path: str, catalogue: Catalogue, zone: tzinfo) -> Iterator[Problem]:
@@ -96,6 +110,7 @@ def _event(leaf: EventLeaf, path: str, catalogue: Catalogue, zone: tzinfo) -> It
         yield _unknown("event", leaf.event, f"{path}.event", catalogue.events)
         return
     yield from _measure(leaf, path, catalogue)
+    yield from _population(leaf.test, path, catalogue)
     if isinstance(leaf.window, Period):
         yield from _period(leaf.window, path, zone)
     if leaf.where is not None:
@@ -108,6 +123,8 @@ def _property(event: str, leaf: PropertyLeaf, path: str, catalogue: Catalogue, z
     value_type = catalogue.properties.get((event, leaf.property))
     if value_type is None:
         yield _unknown(f'property of "{event}"', leaf.property, f"{path}.property", _property_names(event, catalogue))
+    elif threshold_of(leaf.test.value) is not None:
+        yield Problem(f"{path}.value", "A value from the population is compared with people, not with single events.")
     else:
         yield from _typed_test(f'The property "{leaf.property}"', value_type, leaf.test, path, zone)
 
@@ -117,6 +134,8 @@ def _measure(leaf: EventLeaf, path: str, catalogue: Catalogue) -> Iterator[Probl
         yield _wrong_op(f"A {leaf.measure}", leaf.test.op, path, MEASURE_OPS)
         return
     for value_path, value in _values(leaf.test, path):
+        if isinstance(value, Threshold | Taken):
+            continue
         if isinstance(value, bool) or not isinstance(value, Decimal):
             yield Problem(value_path, f"A {leaf.measure} is compared with a number, not with {shown(value)}.")
         elif leaf.measure is Measure.COUNT and (value < 0 or value != value.to_integral_value()):
@@ -167,7 +186,7 @@ def _fits(value: Literal, value_type: ValueType, zone: tzinfo) -> bool:
         case ValueType.BOOLEAN:
             return isinstance(value, bool)
         case ValueType.NUMBER:
-            return isinstance(value, Decimal)
+            return isinstance(value, Decimal | Threshold | Taken)
         case _:
             return isinstance(value, str) and instant(value, zone=zone) is not None
 
@@ -184,6 +203,12 @@ def _descending(test: Test, path: str, zone: tzinfo | None = None) -> Iterator[P
         low, high = instant(low, zone=zone), instant(high, zone=zone)  # type: ignore[assignment]
     if type(low) is type(high) and low > high:  # type: ignore[operator]
         yield Problem(f"{path}.value", '"between" takes the lower value first.')
+
+
+def _population(test: Test, path: str, catalogue: Catalogue) -> Iterator[Problem]:
+    over = test.value.over if isinstance(test.value, Threshold) else None  # one that was taken is as good as a literal
+    if over is not None and over not in catalogue.segments:
+        yield _unknown("live segment", over, f"{path}.value.over", catalogue.segments)
 
 
 def _values(test: Test, path: str) -> Iterator[tuple[str, Any]]:

@@ -30,6 +30,7 @@ from segments.rules.explain import LeafValue
 from segments.rules.nodes import AllOf, AnyOf, Node, Rule, children_of, leaves_of
 from segments.rules.parser import Refused
 from segments.rules.reads import reading_of, touch_keys
+from segments.rules.resolving import resolve
 from segments.rules.stages import Part, part_of
 from segments.rules.vocabulary import Catalogue
 
@@ -88,16 +89,20 @@ def compile(
     workspace_tz: str = "UTC",
     leaves: bool = False,
     consent_columns: Callable[[str], Iterable[ExtraColumn]] | None = None,
+    list_columns: Callable[[str], Iterable[ExtraColumn]] | None = None,
 ) -> Compiled:
-    """Compile `rules` (by key) into one statement.
+    """Compile `rules` (by key) into one statement, each with the live rules it nests in their places.
 
     `consent_columns` gives the people columns of a purpose: `consent:<purpose>` (boolean) and `consent_until:<purpose>`
-    (datetime). Raises Refused, its paths led by the rule's key, when a rule does not fit the catalogue, and
+    (datetime); `list_columns` the column of a list, `list:<key>` (boolean). Raises Refused, its paths led by the rule's key, when a rule does not fit the catalogue, and
     TooManyRules where their columns are more than one statement can return.
     """
     zone = ZoneInfo(workspace_tz)
     _refuse_misfits(rules, catalogue, zone)
-    reading = reading_of(rules.values(), catalogue=catalogue, zone=zone, consent_columns=consent_columns)
+    rules = {key: resolve(rule, catalogue=catalogue) for key, rule in rules.items()}
+    reading = reading_of(
+        rules.values(), catalogue=catalogue, zone=zone, consent_columns=consent_columns, list_columns=list_columns
+    )
     tables = relations(reading)
     parts = [
         part_of(rules=part, tables=tables, catalogue=catalogue, zone=zone, leaves=leaves) for part in _parts(rules)

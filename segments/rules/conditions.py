@@ -14,6 +14,7 @@ from profiles.facts.measures import since
 from profiles.facts.relations import dtype
 from profiles.facts.values import Scalar, ValueType
 from segments.rules.nodes import AllOf, AnyOf, Condition, NotOf, PropertyLeaf, Test, Within
+from segments.rules.thresholds import Taken, is_open
 from segments.rules.vocabulary import Op
 
 _COMPARISONS: Mapping[Op, Callable[[ir.Column, ir.Scalar], ir.BooleanColumn]] = MappingProxyType({
@@ -27,6 +28,8 @@ def compared(
     """`test` against a typed column; `now` is what within_last measures back from."""
     if isinstance(test.value, Within):
         return (column > since(now=now, seconds=test.value.seconds)) & (column <= now)
+    if is_open(test.value):
+        return ibis.null("boolean")
     operands = [_literal(value, value_type) for value in test.operands(value_type, zone=zone)]
     if test.op is Op.BETWEEN:
         upper = column < operands[1] if value_type is ValueType.DATETIME else column <= operands[1]
@@ -36,6 +39,9 @@ def compared(
 
 def measured(column: ir.NumericColumn, test: Test, *, whole: bool) -> ir.BooleanColumn:
     """`test` against a count (whole) or a sum."""
+    if is_open(test.value):
+        return ibis.null("boolean")
+    whole = whole and not isinstance(test.value, Taken)  # a percentile of counts may lie between two of them
     values = [value for value in test.operands(ValueType.NUMBER, zone=UTC) if isinstance(value, Decimal)]
     operands = [ibis.literal(int(value)) if whole else _literal(value, ValueType.NUMBER) for value in values]
     if test.op is Op.BETWEEN:

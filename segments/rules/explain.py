@@ -9,8 +9,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from segments.rules.logic import Truth, all_of, any_of, not_of
-from segments.rules.nodes import ROOT, AllOf, AnyOf, Node, NotOf, Rule, children_of
+from segments.rules.nodes import ROOT, AllOf, AnyOf, EventLeaf, Nested, Node, NotOf, Rule, TraitLeaf, children_of
 from segments.rules.sentences import sentence
+from segments.rules.thresholds import Taken
 
 Observed = str | bool | int | Decimal | datetime | None
 
@@ -25,13 +26,14 @@ class LeafValue:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A node of the rule with its answer; `observed` only at leaves."""
+    """A node of the rule with its answer; `observed` only at leaves, `threshold` where it was compared with one."""
 
     path: str
     sentence: str
     value: Truth
     observed: Observed = None
     children: "tuple[Explanation, ...]" = ()
+    threshold: Taken | None = None
 
 
 def explain(rule: Rule, leaves: Mapping[str, LeafValue]) -> Explanation:
@@ -49,6 +51,13 @@ def _explained(node: Node, path: str, leaves: Mapping[str, LeafValue]) -> Explan
             return Explanation(path, sentence(node), any_of(values), children=children)
         case NotOf():
             return Explanation(path, sentence(node), not_of(values[0]), children=children)
+        case Nested():
+            return Explanation(path, sentence(node), values[0], children=children)
         case _:
             leaf = leaves[path]
-            return Explanation(path, sentence(node), leaf.value, leaf.observed)
+            return Explanation(path, sentence(node), leaf.value, leaf.observed, threshold=_threshold(node))
+
+
+def _threshold(node: Node) -> Taken | None:
+    compared = node.test.value if isinstance(node, TraitLeaf | EventLeaf) else None
+    return compared if isinstance(compared, Taken) else None

@@ -56,6 +56,8 @@ class Kind(enum.StrEnum):
     MOMENT = "moment"
     CONDITION = "condition"
     OBJECT = "object"
+    SEGMENT = "segment"
+    LIST = "list"
     STEP = "step"
 
 
@@ -230,6 +232,8 @@ NODES: Mapping[str, NodeTerms] = MappingProxyType(
                 (Field("event", Kind.EVENT), Field("measure", Kind.MEASURE), _OF, *_TEST, *_WINDOW, _WHERE),
             ),
             NodeTerms("consent", "consent", _RULE, (Field("consent", Kind.PURPOSE),)),
+            NodeTerms("segment", "a segment", _RULE, (Field("segment", Kind.SEGMENT),)),
+            NodeTerms("list", "an uploaded list", _RULE, (Field("list", Kind.LIST),)),
         )
     }
 )

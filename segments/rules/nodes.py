@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from profiles.facts.measures import Measure
 from profiles.facts.values import Scalar, ValueType, typed
-from segments.rules.vocabulary import Op, Unit
+from segments.rules.thresholds import Taken, Threshold
+from segments.rules.vocabulary import Op, SessionMeasure, Unit
 
 Literal = str | bool | Decimal
 
@@ -26,17 +27,22 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A comparison. `value` is a literal, several (in, not_in, between), a stretch of time (within_last) or None."""
+    """A comparison. `value` is a literal, several (in, not_in, between), a stretch of time (within_last) or None.
+
+    A threshold is a literal that is still to be taken from the population; once taken, it says from which snapshot.
+    """
 
     __test__ = False  # not one of pytest's
 
     op: Op
-    value: Literal | tuple[Literal, ...] | Within | None = None
+    value: Literal | tuple[Literal, ...] | Within | Threshold | Taken | None = None
 
     def operands(self, value_type: ValueType, *, zone: tzinfo) -> tuple[Scalar, ...]:
         """The literals as values of `value_type`, as the checker has found them to be."""
-        written = self.value if isinstance(self.value, tuple) else (self.value,)
-        values = (typed(value, value_type, zone=zone) for value in written if not isinstance(value, Within | None))
+        own = self.value.value if isinstance(self.value, Taken) else self.value
+        written = own if isinstance(own, tuple) else (own,)
+        literals = (value for value in written if not isinstance(value, Within | Threshold | None))
+        values = (typed(value, value_type, zone=zone) for value in literals)
         return tuple(value for value in values if value is not None)
 
 
@@ -71,8 +77,72 @@ class EventLeaf:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """An event that comes next in a sequence or, if `absent`, does not. `within`: how soon, or for how long not."""
+
+    event: str
+    where: "Condition | None" = None
+    within: Within | None = None
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceLeaf:
+    """Steps one after the other, the first of them in the last `within`."""
+
+    steps: tuple[Step, ...]
+    within: Within
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLeaf:
+    """Sessions that began in the last `within`: how many there are, or whether one is as the test wants it.
+
+    A session ends where `gap` goes by without any event, or any of `events`. Only a repeated one has no `within`.
+    """
+
+    gap: Within
+    measure: SessionMeasure
+    test: Test
+    within: Within | None
+    events: tuple[str, ...] = ()
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedLeaf:
+    """At least so many times in the last `within`: sessions as the leaf wants them, or that the leaf became true."""
+
+    leaf: EventLeaf | SessionLeaf
+    times: int
+    within: Within
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentLeaf:
     purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentLeaf:
+    """What another segment's live rule says, by that segment's key."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """A segment leaf with the rule it stands for in its place: decided here, never read from a stored membership."""
+
+    segment: str
+    rule: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class ListLeaf:
+    """Whether somebody is on an uploaded list, by the list's key."""
+
+    list: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +160,8 @@ class NotOf:
     child: "Node"
 
 
-Leaf = TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf
-Node = AllOf | AnyOf | NotOf | Leaf
+Leaf = TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf | SegmentLeaf | ListLeaf
+Node = AllOf | AnyOf | NotOf | Nested | Leaf
 # A rule has no property leaf outside a where, and a where has nothing but property leaves: the parser sees to it.
 Rule = Node
 Condition = Node
@@ -108,11 +178,13 @@ def children_of(node: Node, path: str) -> Iterator[tuple[str, Node]]:
             yield from ((f"{path}.any[{index}]", child) for index, child in enumerate(children))
         case NotOf(child):
             yield f"{path}.not", child
+        case Nested(_, rule):
+            yield f"{path}.segment", rule
 
 
 def leaves_of(node: Node, path: str = ROOT) -> Iterator[tuple[str, Leaf]]:
     """Every leaf below `node` with its path, in the order written."""
-    if isinstance(node, AllOf | AnyOf | NotOf):
+    if isinstance(node, AllOf | AnyOf | NotOf | Nested):
         for child_path, child in children_of(node, path):
             yield from leaves_of(child, child_path)
     else:

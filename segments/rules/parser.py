@@ -9,7 +9,19 @@ from typing import Any
 
 from segments.rules.event_shapes import event_leaf
 from segments.rules.language import NODES, Place
-from segments.rules.nodes import ROOT, AllOf, AnyOf, ConsentLeaf, Node, NotOf, PropertyLeaf, Rule, TraitLeaf
+from segments.rules.nodes import (
+    ROOT,
+    AllOf,
+    AnyOf,
+    ConsentLeaf,
+    ListLeaf,
+    Node,
+    NotOf,
+    PropertyLeaf,
+    Rule,
+    SegmentLeaf,
+    TraitLeaf,
+)
 from segments.rules.problems import Problem, Refused, noun, shown, suggestion, words
 from segments.rules.shapes import Broken, Parts
 from segments.rules.vocabulary import MAX_DEPTH, MAX_NODES
@@ -86,6 +98,12 @@ class _Reader:
             case "consent":
                 purpose = self.parts.name(raw, "consent", path)
                 return ConsentLeaf(purpose) if purpose is not None else Broken()
+            case "segment":
+                segment = self.parts.name(raw, "segment", path)
+                return SegmentLeaf(segment) if segment is not None else Broken()
+            case "list":
+                key = self.parts.name(raw, "list", path)
+                return ListLeaf(key) if key is not None else Broken()
             case "event":
                 return event_leaf(self.parts, raw, path, where=where)
             case _:

@@ -6,14 +6,31 @@ from datetime import tzinfo
 from profiles.facts.measures import Measure
 from profiles.facts.relations import ExtraColumn, History, PropertyColumn, Reading, TraitColumn
 from profiles.facts.values import ValueType, instant
-from segments.rules.nodes import ConsentLeaf, EventLeaf, Period, PropertyLeaf, Rule, TraitLeaf, Within, leaves_of
+from segments.rules.nodes import (
+    ConsentLeaf,
+    EventLeaf,
+    ListLeaf,
+    Period,
+    PropertyLeaf,
+    Rule,
+    TraitLeaf,
+    Within,
+    leaves_of,
+)
 from segments.rules.vocabulary import PRESENCE, Catalogue
 
 ConsentColumns = Callable[[str], Iterable[ExtraColumn]]
+ListColumns = Callable[[str], Iterable[ExtraColumn]]
+
+#: A new name of any type may be one that a list has been waiting for.
+NEW_IDENTIFIER = "identifier:"
 
 
 def touch_keys(rule: Rule) -> frozenset[str]:
-    """What can change the rule's answer for a person: `event:<name>`, `trait:<name>`, `consent:<purpose>`."""
+    """What can change a resolved rule's answer for a person: `event:<name>`, `trait:<name>`, `consent:<purpose>`.
+
+    Who is on a list changes with the list, `list:<key>`, and with the person's names, `identifier:`.
+    """
     keys = set()
     for _, leaf in leaves_of(rule):
         match leaf:
@@ -23,18 +40,33 @@ def touch_keys(rule: Rule) -> frozenset[str]:
                 keys.add(f"event:{event}")
             case ConsentLeaf(purpose):
                 keys.add(f"consent:{purpose}")
+            case ListLeaf(key):
+                keys |= {list_key(key), NEW_IDENTIFIER}
     return frozenset(keys)
 
 
+def list_key(key: str) -> str:
+    """The touch key of those who came onto a list or went from it."""
+    return f"list:{key}"
+
+
 def reading_of(
-    rules: Iterable[Rule], *, catalogue: Catalogue, zone: tzinfo, consent_columns: ConsentColumns | None
+    rules: Iterable[Rule],
+    *,
+    catalogue: Catalogue,
+    zone: tzinfo,
+    consent_columns: ConsentColumns | None,
+    list_columns: ListColumns | None = None,
 ) -> Reading:
     """Everything that `rules` read, once."""
     leaves = {leaf for rule in rules for _, leaf in leaves_of(rule)}
     events = [leaf for leaf in leaves if isinstance(leaf, EventLeaf)]
     return Reading.of(
         traits=(trait_column(leaf, catalogue=catalogue) for leaf in leaves if isinstance(leaf, TraitLeaf)),
-        extras=_extras({leaf.purpose for leaf in leaves if isinstance(leaf, ConsentLeaf)}, consent_columns),
+        extras=(
+            *_extras({leaf.purpose for leaf in leaves if isinstance(leaf, ConsentLeaf)}, consent_columns),
+            *_listed({leaf.list for leaf in leaves if isinstance(leaf, ListLeaf)}, list_columns),
+        ),
         properties=(column for leaf in events for column in _property_columns(leaf, catalogue)),
         histories=(_history(leaf, zone) for leaf in events),
     )
@@ -74,6 +106,18 @@ def _extras(purposes: Iterable[str], consent_columns: ConsentColumns | None) -> 
         if consent_columns is None:
             raise ValueError(f"a rule reads consent to {purpose}: pass consent_columns")
         yield from consent_columns(purpose)
+
+
+def list_name(key: str) -> str:
+    """The people column of a list: on it or not."""
+    return f"list:{key}"
+
+
+def _listed(keys: Iterable[str], list_columns: ListColumns | None) -> Iterator[ExtraColumn]:
+    for key in keys:
+        if list_columns is None:
+            raise ValueError(f"a rule reads the list {key}: pass list_columns")
+        yield from list_columns(key)
 
 
 def _history(leaf: EventLeaf, zone: tzinfo) -> History:

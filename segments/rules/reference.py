@@ -17,6 +17,8 @@ from segments.rules.nodes import (
     AnyOf,
     ConsentLeaf,
     EventLeaf,
+    ListLeaf,
+    Nested,
     Node,
     NotOf,
     Period,
@@ -27,6 +29,8 @@ from segments.rules.nodes import (
     Within,
     leaves_of,
 )
+from segments.rules.resolving import resolve
+from segments.rules.thresholds import is_open
 from segments.rules.vocabulary import Catalogue, Op
 
 
@@ -46,6 +50,7 @@ def evaluate(
     The due time is found by force: every moment at which anything in the rule could change is tried, in order.
     """
     meaning = _Meaning(person, catalogue, workspace_tz)
+    rule = resolve(rule, catalogue=catalogue)
     value = meaning.truth(rule, now)
     moments = sorted({moment for moment in meaning.critical_moments(rule) if moment > now})
     due = next((moment for moment in moments if meaning.truth(rule, moment) is not value), None)
@@ -56,7 +61,7 @@ def value_at(
     rule: Rule, person: Person, *, now: datetime, catalogue: Catalogue, workspace_tz: tzinfo = UTC
 ) -> Truth:
     """Only the value, for whoever asks about one moment."""
-    return _Meaning(person, catalogue, workspace_tz).truth(rule, now)
+    return _Meaning(person, catalogue, workspace_tz).truth(resolve(rule, catalogue=catalogue), now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,12 @@ class _Meaning:
                 return any_of(self.truth(child, now) for child in children)
             case NotOf(child):
                 return not_of(self.truth(child, now))
+            case Nested(_, rule):
+                return self.truth(rule, now)
+            case ListLeaf(key):
+                return key in self.person.lists
+            case TraitLeaf(test=test) | EventLeaf(test=test) if is_open(test.value):
+                return None
             case TraitLeaf(trait, test):
                 return self._holds(test, self.person.traits.get(trait), self.catalogue.traits[trait], now)
             case ConsentLeaf(purpose):

@@ -10,15 +10,19 @@ from segments.rules.nodes import (
     AnyOf,
     ConsentLeaf,
     EventLeaf,
+    ListLeaf,
     Literal,
+    Nested,
     Node,
     NotOf,
     Period,
     PropertyLeaf,
+    SegmentLeaf,
     Test,
     TraitLeaf,
     Within,
 )
+from segments.rules.thresholds import Taken, Threshold, described, told
 from segments.rules.vocabulary import Op
 
 _PHRASES: Mapping[Op, str] = MappingProxyType({
@@ -66,6 +70,10 @@ def sentence(node: Node) -> str:
             return f"{name} {_phrase(test, 'before the event')}"
         case ConsentLeaf(purpose):
             return f"consent to {purpose} is in force"
+        case SegmentLeaf(key) | Nested(key):
+            return f"the person is in the segment “{key}”"
+        case ListLeaf(key):
+            return f"the person is on the list “{key}”"
         case EventLeaf():
             return _event(node)
 
@@ -122,7 +130,11 @@ def _filled(phrase: str, test: Test) -> str:
     return phrase.format("" if test.value is None or isinstance(test.value, Within) else _literal(test.value))
 
 
-def _literal(value: Literal) -> str:
+def _literal(value: Literal | Threshold | Taken) -> str:
+    if isinstance(value, Taken):
+        return told(value)
+    if isinstance(value, Threshold):
+        return described(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):

@@ -12,6 +12,7 @@ from typing import Any
 from profiles.facts.values import number
 from segments.rules.nodes import Literal, Period, Test, Within
 from segments.rules.problems import Problem, noun, shown, suggestion, words
+from segments.rules.thresholds import THRESHOLD_OPS, read_threshold
 from segments.rules.vocabulary import MAX_CHOICES, MAX_TEXT, MAX_WINDOW_SECONDS, MEMBERSHIP, PRESENCE, Op, Unit
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
@@ -117,8 +118,17 @@ class Parts:
         if op in MEMBERSHIP or op is Op.BETWEEN:
             choices = self._choices(op, raw, path, operand)
             return Test(op, choices) if choices is not None else None
+        if isinstance(raw, Mapping):
+            return self._threshold(op, raw, path)
         value = operand(raw, path)
         return Test(op, value) if value is not None else None
+
+    def _threshold(self, op: Op, raw: Mapping[str, Any], path: str) -> Test | None:
+        if op not in THRESHOLD_OPS:
+            self.refuse(path, f'A value from the population stands with <, <=, > or >=, not with "{op}".')
+            return None
+        taken = read_threshold(raw, refuse=lambda field, told: self.refuse(joined(path, field) if field else path, told))
+        return Test(op, taken) if taken is not None else None
 
     def _choices(self, op: Op, raw: Any, path: str, operand: Operand) -> tuple[Literal | Within, ...] | None:
         if not isinstance(raw, list | tuple):

@@ -19,6 +19,8 @@ from segments.rules.nodes import (
     ConsentLeaf,
     EventLeaf,
     Leaf,
+    ListLeaf,
+    Nested,
     Node,
     NotOf,
     Rule,
@@ -27,7 +29,7 @@ from segments.rules.nodes import (
     children_of,
     leaves_of,
 )
-from segments.rules.reads import consent_names, trait_column
+from segments.rules.reads import consent_names, list_name, trait_column
 from segments.rules.vocabulary import PRESENCE, Catalogue, Op
 
 
@@ -85,6 +87,9 @@ def _leaf_stage(
                 timed, observed = _trait(table, leaf, catalogue, zone)
             case ConsentLeaf():
                 timed, observed = _consent(table, leaf)
+            case ListLeaf(key):
+                listed = table[list_name(key)].fill_null(False)
+                timed, observed = Timed(listed, None), listed
             case EventLeaf():
                 timed, observed = events.timed(table, leaf)
         columns |= _named(timed, f"{number}")
@@ -148,7 +153,7 @@ def _height(node: Node) -> int:
             return 1 + max(_height(child) for child in children)
         case AllOf(children) | AnyOf(children):
             return _height(children[0])
-        case NotOf(child):
+        case NotOf(child) | Nested(_, child):
             return _height(child)
         case _:
             return 0
@@ -171,6 +176,8 @@ def _timed(table: ir.Table, node: Node, placed: Mapping[Node, _Columns]) -> Time
     match node:
         case NotOf(child):
             return due.not_of(_timed(table, child, placed))
+        case Nested(_, rule):
+            return _timed(table, rule, placed)
         case AllOf((only,)) | AnyOf((only,)):
             return _timed(table, only, placed)
         case _:

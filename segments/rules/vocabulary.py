@@ -4,6 +4,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from profiles.facts.values import ValueType
 
@@ -46,6 +47,15 @@ class Unit(enum.StrEnum):
         return {"s": "second", "m": "minute", "h": "hour", "d": "day"}[self.value]
 
 
+class SessionMeasure(enum.StrEnum):
+    """What is asked of sessions: how many there are; how long one took, its pages, and all else that was done in it."""
+
+    COUNT = "count"
+    DURATION = "duration"
+    PAGES = "pages"
+    ENGAGEMENT = "engagement"
+
+
 PRESENCE = frozenset({Op.EXISTS, Op.MISSING})
 MEMBERSHIP = frozenset({Op.IN, Op.NOT_IN})
 ORDER = frozenset({Op.LT, Op.LE, Op.GT, Op.GE, Op.BETWEEN})
@@ -66,9 +76,16 @@ MEASURE_OPS = EQUALITY | MEMBERSHIP | ORDER
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The names a rule may use, with their types. An event may be known without any property."""
+    """The names a rule may use, with their types. An event may be known without any property.
+
+    `segments` are the live rules by key, for whoever nests them. `thresholds` are those that have been taken, by what
+    they measure (`resolving.Measured` to `thresholds.Taken`).
+    """
 
     traits: Mapping[str, ValueType] = field(default_factory=dict)
     events: frozenset[str] = frozenset()
     properties: Mapping[tuple[str, str], ValueType] = field(default_factory=dict)
     purposes: frozenset[str] = frozenset()
+    segments: Mapping[str, Any] = field(default_factory=dict)
+    lists: frozenset[str] = frozenset()
+    thresholds: Mapping[Any, Any] = field(default_factory=dict)
