@@ -68,11 +68,13 @@ CONTEXTS: Mapping[str, ContextTerms] = MappingProxyType(
         )
     }
 )
+CLOCKS = frozenset(name for name, terms in CONTEXTS.items() if terms.kept is Kept.CLOCK)
 CAMPAIGN_FIELDS = ("source", "medium", "name", "term", "content")
+LAST_TIME_ZONE = "last_timezone"
 #: The contexts of which the latest is kept as a trait of the person, under these names.
 LAST_KNOWN: tuple[str, ...] = (
     *(f"last_{name}" for name, terms in CONTEXTS.items() if terms.kept is not Kept.CLOCK),
-    "last_timezone",
+    LAST_TIME_ZONE,
 )
 
 

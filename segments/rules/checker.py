@@ -10,12 +10,16 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
+from profiles.facts.contexts import CONTEXTS
 from profiles.facts.measures import Measure
 from profiles.facts.people import NOBODY
 from profiles.facts.values import ValueType, instant
+from segments.rules.contexts import context_misfits
+from segments.rules.language import OPERATORS_OF_CONTEXT
 from segments.rules.nodes import (
     ROOT,
     ConsentLeaf,
+    ContextLeaf,
     EventLeaf,
     ListLeaf,
     Literal,
@@ -117,6 +121,8 @@ def _event(leaf: EventLeaf, path: str, catalogue: Catalogue, zone: tzinfo) -> It
         for where_path, condition in leaves_of(leaf.where, f"{path}.where"):
             if isinstance(condition, PropertyLeaf):
                 yield from _property(leaf.event, condition, where_path, catalogue, zone)
+            elif isinstance(condition, ContextLeaf):
+                yield from _context(condition, where_path, zone)
 
 
 def _property(event: str, leaf: PropertyLeaf, path: str, catalogue: Catalogue, zone: tzinfo) -> Iterator[Problem]:
@@ -127,6 +133,20 @@ def _property(event: str, leaf: PropertyLeaf, path: str, catalogue: Catalogue, z
         yield Problem(f"{path}.value", "A value from the population is compared with people, not with single events.")
     else:
         yield from _typed_test(f'The property "{leaf.property}"', value_type, leaf.test, path, zone)
+
+
+def _context(leaf: ContextLeaf, path: str, zone: tzinfo) -> Iterator[Problem]:
+    name, test = leaf.context, leaf.test
+    if name not in CONTEXTS:
+        yield _unknown("circumstance", name, f"{path}.context", CONTEXTS)
+    elif test.op not in OPERATORS_OF_CONTEXT[name]:
+        yield _wrong_op(f'The circumstance "{name}"', test.op, path, frozenset(map(Op, OPERATORS_OF_CONTEXT[name])))
+    elif threshold_of(test.value) is not None:
+        yield Problem(f"{path}.value", "A value from the population is compared with people, not with single events.")
+    else:
+        yield from _typed_test(f'The circumstance "{name}"', CONTEXTS[name].type, test, path, zone)
+        if test.op not in PRESENCE:
+            yield from (misfit for told in _values(test, path) for misfit in context_misfits(name, test.op, *told))
 
 
 def _measure(leaf: EventLeaf, path: str, catalogue: Catalogue) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 from profiles.facts.measures import since
 from profiles.facts.relations import dtype
 from profiles.facts.values import Scalar, ValueType
-from segments.rules.nodes import AllOf, AnyOf, Condition, NotOf, PropertyLeaf, Test, Within
+from segments.rules.nodes import AllOf, AnyOf, Condition, ContextLeaf, NotOf, PropertyLeaf, Test, Within
 from segments.rules.thresholds import Taken, is_open
 from segments.rules.vocabulary import Op
 
@@ -50,7 +50,7 @@ def measured(column: ir.NumericColumn, test: Test, *, whole: bool) -> ir.Boolean
 
 
 def where(
-    condition: Condition, *, column_of: Callable[[PropertyLeaf], tuple[ir.Column, ValueType]],
+    condition: Condition, *, column_of: Callable[[PropertyLeaf | ContextLeaf], tuple[ir.Column, ValueType]],
     ts: ir.TimestampColumn, zone: tzinfo,
 ) -> ir.BooleanColumn:
     """A condition on an event's properties, as of the event's own time `ts`."""
@@ -61,7 +61,7 @@ def where(
             return reduce(or_, (where(child, column_of=column_of, ts=ts, zone=zone) for child in children))
         case NotOf(child):
             return ~where(child, column_of=column_of, ts=ts, zone=zone)
-        case PropertyLeaf(_, test):
+        case PropertyLeaf(_, test) | ContextLeaf(_, test):
             column, value_type = column_of(condition)
             if test.op is Op.EXISTS:
                 return column

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from profiles.facts.contexts import CLOCKS, CONTEXTS
 from profiles.facts.values import ValueType
+from segments.rules.vocabulary import FEWEST_STEPS, MOST_STEPS, MOST_TIMES
 
 
 class Takes(enum.StrEnum):
@@ -47,6 +49,7 @@ class Kind(enum.StrEnum):
     TRAIT = "trait"
     PROPERTY = "property"
     EVENT = "event"
+    CONTEXT = "context"
     PURPOSE = "purpose"
     MEASURE = "measure"
     LIFECYCLE = "lifecycle"
@@ -59,6 +62,13 @@ class Kind(enum.StrEnum):
     SEGMENT = "segment"
     LIST = "list"
     STEP = "step"
+    STEPS = "steps"
+    SESSION = "session"
+    SESSION_MEASURE = "session_measure"
+    REPEATED = "repeated"
+    WHOLE = "whole"
+    EVENTS = "events"
+    FLAG = "flag"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +162,17 @@ OPERATORS_OF_RESULT: Mapping[Result, tuple[str, ...]] = MappingProxyType(
         Result.DURATION: ("<", "<=", ">", ">=", "between"),
     }
 )
+#: What may be asked of an event's circumstances: one of a few words has no order, and a clock can always be read.
+OPERATORS_OF_CONTEXT: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        name: tuple(
+            op
+            for op in (("=", "!=", "in", "not_in", *_PRESENT) if terms.choices else OPERATORS_OF_TYPE[terms.type])
+            if name not in CLOCKS or op not in _PRESENT
+        )
+        for name, terms in CONTEXTS.items()
+    }
+)
 #: A measured value is there or the answer is unknown, and it is not measured against the clock.
 NOT_OF_MEASURES = frozenset({*_PRESENT, "within_last"})
 
@@ -202,6 +223,30 @@ TREND_FIELDS = (
     _WHERE,
 )
 TREND_MEASURES = ("count", "sum")
+#: What stands in a step of a sequence; the first takes neither "within" nor "absent".
+STEP_FIELDS = (
+    Field("event", Kind.EVENT),
+    _WHERE,
+    Field("within", Kind.DURATION, required=False),
+    Field("absent", Kind.FLAG, required=False),
+)
+#: What stands inside "session": where one ends, and which events make it, all where none are named.
+SESSION_FIELDS = (
+    Field("gap", Kind.DURATION),
+    Field("events", Kind.EVENTS, required=False),
+    Field("ended", Kind.FLAG, required=False),
+)
+SESSION_MEASURES: Mapping[str, tuple[str, Result]] = MappingProxyType(
+    {
+        "count": ("number of sessions", Result.WHOLE),
+        "duration": ("a session that lasted", Result.DURATION),
+        "pages": ("a session with pages", Result.WHOLE),
+        "engagement": ("a session with other interactions", Result.WHOLE),
+    }
+)
+#: The kinds that can be repeated: a session without its "within", an event with it and with one of these measures.
+REPEATABLE = ("event", "session")
+REPEATABLE_MEASURES = ("count", "sum")
 NODES: Mapping[str, NodeTerms] = MappingProxyType(
     {
         terms.kind: terms
@@ -232,6 +277,29 @@ NODES: Mapping[str, NodeTerms] = MappingProxyType(
                 (Field("event", Kind.EVENT), Field("measure", Kind.MEASURE), _OF, *_TEST, *_WINDOW, _WHERE),
             ),
             NodeTerms("consent", "consent", _RULE, (Field("consent", Kind.PURPOSE),)),
+            NodeTerms(
+                "sequence",
+                "a sequence of events",
+                _RULE,
+                (Field("sequence", Kind.STEPS), Field("within", Kind.DURATION)),
+            ),
+            NodeTerms(
+                "session",
+                "sessions",
+                _RULE,
+                (
+                    Field("session", Kind.SESSION),
+                    Field("measure", Kind.SESSION_MEASURE),
+                    *_TEST,
+                    Field("within", Kind.DURATION, required=False),
+                ),
+            ),
+            NodeTerms(
+                "repeated",
+                "again and again",
+                _RULE,
+                (Field("repeated", Kind.REPEATED), Field("times", Kind.WHOLE), Field("within", Kind.DURATION)),
+            ),
             NodeTerms("segment", "a segment", _RULE, (Field("segment", Kind.SEGMENT),)),
             NodeTerms("list", "an uploaded list", _RULE, (Field("list", Kind.LIST),)),
         )
@@ -243,6 +311,7 @@ def document() -> dict[str, Any]:
     """All of the language as JSON."""
     return {
         "operators": {op: {"label": terms.label, "takes": terms.takes} for op, terms in OPERATORS.items()},
+            NodeTerms("context", "a circumstance", _CONDITION, (Field("context", Kind.CONTEXT), *_TEST)),
         "operators_of_type": {str(type_): list(ops) for type_, ops in OPERATORS_OF_TYPE.items()},
         "operators_of_result": {str(result): list(ops) for result, ops in OPERATORS_OF_RESULT.items()},
         "operators_not_of_measures": sorted(NOT_OF_MEASURES),
@@ -269,7 +338,22 @@ def document() -> dict[str, Any]:
             for kind, terms in NODES.items()
         },
     }
+        "sequence": {"step_fields": [_field(field) for field in STEP_FIELDS], "steps": [FEWEST_STEPS, MOST_STEPS]},
+        "session": {
+            "fields": [_field(field) for field in SESSION_FIELDS],
+            "measures": {name: {"label": label, "result": result} for name, (label, result) in SESSION_MEASURES.items()},
+        },
+        "repeated": {"kinds": list(REPEATABLE), "measures": list(REPEATABLE_MEASURES), "most_times": MOST_TIMES},
 
 
 def _field(field: Field) -> dict[str, Any]:
     return {"name": field.name, "kind": field.kind, "required": field.required}
+        "contexts": {
+            name: {
+                "label": terms.label,
+                "type": str(terms.type),
+                "choices": list(terms.choices),
+                "operators": list(OPERATORS_OF_CONTEXT[name]),
+            }
+            for name, terms in CONTEXTS.items()
+        },

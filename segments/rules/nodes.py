@@ -24,6 +24,16 @@ class Within:
     def seconds(self) -> int:
         return self.amount * self.unit.seconds
 
+    @property
+    def said(self) -> str:
+        """As a sentence says it: "10 minutes", "1 day"."""
+        return f"{self.amount} {self.unit.noun}{'' if self.amount == 1 else 's'}"
+
+    @property
+    def said_last(self) -> str:
+        """After "the last": "10 minutes", "day"."""
+        return self.unit.noun if self.amount == 1 else self.said
+
 
 @dataclass(frozen=True, slots=True)
 class Test:
@@ -74,6 +84,14 @@ class EventLeaf:
     of: str | None = None
     window: Within | Period | None = None
     where: "Condition | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLeaf:
+    """One of an event's circumstances, by a name of `facts.contexts`."""
+
+    context: str
+    test: Test
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +178,7 @@ class NotOf:
     child: "Node"
 
 
-Leaf = TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf | SegmentLeaf | ListLeaf
+Leaf = TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf | ContextLeaf | SegmentLeaf | ListLeaf
 Node = AllOf | AnyOf | NotOf | Nested | Leaf
 # A rule has no property leaf outside a where, and a where has nothing but property leaves: the parser sees to it.
 Rule = Node

@@ -14,6 +14,7 @@ from segments.rules.nodes import (
     AllOf,
     AnyOf,
     ConsentLeaf,
+    ContextLeaf,
     ListLeaf,
     Node,
     NotOf,
@@ -93,6 +94,8 @@ class _Reader:
                 return NotOf(child(raw["not"], f"{path}.not"))
             case "trait":
                 return self._named_test(TraitLeaf, "trait", raw, path)
+            case "context":
+                return self._named_test(ContextLeaf, "context", raw, path)
             case "property":
                 return self._named_test(PropertyLeaf, "property", raw, path)
             case "consent":
@@ -121,7 +124,7 @@ class _Reader:
             return None
         misplaced = [kind for kind in _SHAPES if kind in raw]
         if misplaced:
-            place = "inside where" if misplaced[0] == "property" else "outside where"
+            place = "inside where" if misplaced[0] in _CONDITION_KINDS else "outside where"
             self.parts.refuse(path, f'"{misplaced[0]}" can only stand {place}.')
         else:
             first = next((str(key) for key in raw), "")
@@ -144,7 +147,11 @@ class _Reader:
         return AllOf(children) if kind == "all" else AnyOf(children)
 
     def _named_test(
-        self, leaf: type[TraitLeaf] | type[PropertyLeaf], kind: str, raw: Mapping[str, Any], path: str
+        self,
+        leaf: type[TraitLeaf] | type[PropertyLeaf] | type[ContextLeaf],
+        kind: str,
+        raw: Mapping[str, Any],
+        path: str,
     ) -> Node | Broken:
         name = self.parts.name(raw, kind, path)
         test = self.parts.test(raw, path)

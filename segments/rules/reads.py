@@ -3,11 +3,22 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 
+from profiles.facts.contexts import CLOCKS, LAST_TIME_ZONE
 from profiles.facts.measures import Measure
-from profiles.facts.relations import ExtraColumn, History, PropertyColumn, Reading, TraitColumn
+from profiles.facts.relations import (
+    ContextColumn,
+    EventColumn,
+    ExtraColumn,
+    History,
+    PropertyColumn,
+    Reading,
+    TraitColumn,
+)
 from profiles.facts.values import ValueType, instant
 from segments.rules.nodes import (
+    Condition,
     ConsentLeaf,
+    ContextLeaf,
     EventLeaf,
     ListLeaf,
     Period,
@@ -22,6 +33,8 @@ from segments.rules.vocabulary import PRESENCE, Catalogue
 ConsentColumns = Callable[[str], Iterable[ExtraColumn]]
 ListColumns = Callable[[str], Iterable[ExtraColumn]]
 
+#: An event that named no time zone is read on the person's last known clock.
+CLOCK_KEYS = frozenset({f"trait:{LAST_TIME_ZONE}"})
 #: A new name of any type may be one that a list has been waiting for.
 NEW_IDENTIFIER = "identifier:"
 
@@ -36,13 +49,20 @@ def touch_keys(rule: Rule) -> frozenset[str]:
         match leaf:
             case TraitLeaf(trait):
                 keys.add(f"trait:{trait}")
-            case EventLeaf(event):
-                keys.add(f"event:{event}")
+            case EventLeaf(event, where=condition):
+                keys |= {f"event:{event}", *clock_keys(condition)}
             case ConsentLeaf(purpose):
                 keys.add(f"consent:{purpose}")
             case ListLeaf(key):
                 keys |= {list_key(key), NEW_IDENTIFIER}
     return frozenset(keys)
+
+
+def clock_keys(condition: Condition | None) -> frozenset[str]:
+    """What else changes the answer of an event's condition: whose clock counts, where it asks for a local time."""
+    leaves = leaves_of(condition) if condition is not None else ()
+    clocks = (leaf.context for _, leaf in leaves if isinstance(leaf, ContextLeaf) and leaf.context in CLOCKS)
+    return CLOCK_KEYS if any(clocks) else frozenset()
 
 
 def list_key(key: str) -> str:
@@ -77,7 +97,10 @@ def trait_column(leaf: TraitLeaf, *, catalogue: Catalogue) -> TraitColumn:
     return TraitColumn(leaf.trait, catalogue.traits[leaf.trait], presence=leaf.test.op in PRESENCE)
 
 
-def property_column(event: str, leaf: PropertyLeaf, *, catalogue: Catalogue) -> PropertyColumn:
+def property_column(event: str, leaf: PropertyLeaf | ContextLeaf, *, catalogue: Catalogue) -> EventColumn:
+    """The column that decides one condition on an event."""
+    if isinstance(leaf, ContextLeaf):
+        return ContextColumn(leaf.context, presence=leaf.test.op in PRESENCE)
     value_type = catalogue.properties[event, leaf.property]
     return PropertyColumn(event, leaf.property, value_type, presence=leaf.test.op in PRESENCE)
 
@@ -92,12 +115,12 @@ def consent_names(purpose: str) -> tuple[str, str]:
     return f"consent:{purpose}", f"consent_until:{purpose}"
 
 
-def _property_columns(leaf: EventLeaf, catalogue: Catalogue) -> Iterator[PropertyColumn]:
+def _property_columns(leaf: EventLeaf, catalogue: Catalogue) -> Iterator[EventColumn]:
     if leaf.measure is Measure.SUM:
         yield sum_column(leaf)
     if leaf.where is not None:
         for _, condition in leaves_of(leaf.where):
-            if isinstance(condition, PropertyLeaf):
+            if isinstance(condition, PropertyLeaf | ContextLeaf):
                 yield property_column(leaf.event, condition, catalogue=catalogue)
 
 

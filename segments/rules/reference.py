@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+from profiles.facts.contexts import CONTEXTS, context_value
 from profiles.facts.measures import Measure
 from profiles.facts.people import Event, Person
 from profiles.facts.values import Json, Scalar, ValueType, instant, number, typed
@@ -16,6 +18,7 @@ from segments.rules.nodes import (
     AllOf,
     AnyOf,
     ConsentLeaf,
+    ContextLeaf,
     EventLeaf,
     ListLeaf,
     Nested,
@@ -150,8 +153,15 @@ class _Meaning:
                 value_type = self.catalogue.properties[event.name, name]
                 # An event is judged as of its own time: it does not change its mind as it grows older.
                 return self._holds(test, event.properties.get(name), value_type, event.ts)
+            case ContextLeaf(name, test):
+                told = context_value(name, event.circumstances, ts=event.ts, zone=self._clock())
+                return self._holds(test, told, CONTEXTS[name].type, event.ts)  # type: ignore[arg-type]
             case _:
                 raise TypeError(f"not part of a where: {node!r}")
+
+    def _clock(self) -> tzinfo:
+        """Whose time an event has that named no time zone: the person's last known one, else the workspace's."""
+        return self.zone if self.person.time_zone is None else ZoneInfo(self.person.time_zone)
 
     def _holds(self, test: Test, raw: Json, value_type: ValueType, now: datetime) -> Truth:
         if test.op is Op.EXISTS:

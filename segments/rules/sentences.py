@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
+from profiles.facts.contexts import CONTEXTS
 from profiles.facts.measures import Measure
 from segments.rules.nodes import (
     AllOf,
     AnyOf,
     ConsentLeaf,
+    ContextLeaf,
     EventLeaf,
     ListLeaf,
     Literal,
@@ -66,6 +68,8 @@ def sentence(node: Node) -> str:
             return f"it is false that {_grouped(child)}"
         case TraitLeaf(trait, test):
             return f"{trait} {_phrase(test, 'up to now')}"
+        case ContextLeaf(name, test):
+            return f"{CONTEXTS[name].label} {_phrase(test, 'before the event')}"
         case PropertyLeaf(name, test):
             return f"{name} {_phrase(test, 'before the event')}"
         case ConsentLeaf(purpose):
