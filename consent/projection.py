@@ -56,7 +56,7 @@ def root_of(origin_id: int) -> int:
 
 def acts_of(profile_ids: Iterable[int], purposes: Iterable[str] | None = None) -> dict[int, dict[str, list[Act]]]:
     """Return every act of the people, by person and purpose: all entries of all their origins."""
-    return _acts(_ACTS, profile_ids, purposes)
+    return acts_by(_ACTS, profile_ids, purposes)
 
 
 def acts_behind(origin_ids: Iterable[int], purposes: Iterable[str]) -> dict[int, dict[str, list[Act]]]:
@@ -65,10 +65,10 @@ def acts_behind(origin_ids: Iterable[int], purposes: Iterable[str]) -> dict[int,
     For a claim, which locks nobody: asked by person it would find nothing about one who was merged a moment ago, and
     take a refusal for silence.
     """
-    return _acts(_ACTS_BEHIND, origin_ids, purposes)
+    return acts_by(_ACTS_BEHIND, origin_ids, purposes)
 
 
-def _acts(statement: str, ids: Iterable[int], purposes: Iterable[str] | None) -> dict[int, dict[str, list[Act]]]:
+def acts_by(statement: str, ids: Iterable[int], purposes: Iterable[str] | None) -> dict[int, dict[str, list[Act]]]:
     wanted = None if purposes is None else sorted(purposes)
     found: dict[int, dict[str, list[Act]]] = defaultdict(lambda: defaultdict(list))
     with connection.cursor() as cursor:
@@ -232,7 +232,7 @@ RETURNING profile_id, purpose
 
 
 def _write(standings: Mapping[tuple[int, str], Standing]) -> set[tuple[int, str]]:
-    rows = [_row(person, purpose, standing) for (person, purpose), standing in standings.items() if standing.act]
+    rows = [as_row(person, purpose, standing) for (person, purpose), standing in standings.items() if standing.act]
     if not rows:
         return set()
     with connection.cursor() as cursor:
@@ -240,7 +240,7 @@ def _write(standings: Mapping[tuple[int, str], Standing]) -> set[tuple[int, str]
         return set(cursor.fetchall())
 
 
-def _row(person: int, purpose: str, standing: Standing) -> dict[str, Any]:
+def as_row(person: int, purpose: str, standing: Standing) -> dict[str, Any]:
     act, assured = standing.act, standing.assured
     assert act is not None
     return {
