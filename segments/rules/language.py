@@ -48,8 +48,8 @@ class Kind(enum.StrEnum):
     RULE = "rule"
     TRAIT = "trait"
     PROPERTY = "property"
-    EVENT = "event"
     CONTEXT = "context"
+    EVENT = "event"
     PURPOSE = "purpose"
     MEASURE = "measure"
     LIFECYCLE = "lifecycle"
@@ -154,14 +154,6 @@ OPERATORS_OF_TYPE: Mapping[ValueType, tuple[str, ...]] = MappingProxyType(
         ValueType.OBJECT: _PRESENT,
     }
 )
-#: What may be asked of a measure by what it gives; of one that gives a property's value, what its type allows here.
-OPERATORS_OF_RESULT: Mapping[Result, tuple[str, ...]] = MappingProxyType(
-    {
-        Result.WHOLE: _COMPARED,
-        Result.NUMBER: _COMPARED,
-        Result.DURATION: ("<", "<=", ">", ">=", "between"),
-    }
-)
 #: What may be asked of an event's circumstances: one of a few words has no order, and a clock can always be read.
 OPERATORS_OF_CONTEXT: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -171,6 +163,14 @@ OPERATORS_OF_CONTEXT: Mapping[str, tuple[str, ...]] = MappingProxyType(
             if name not in CLOCKS or op not in _PRESENT
         )
         for name, terms in CONTEXTS.items()
+    }
+)
+#: What may be asked of a measure by what it gives; of one that gives a property's value, what its type allows here.
+OPERATORS_OF_RESULT: Mapping[Result, tuple[str, ...]] = MappingProxyType(
+    {
+        Result.WHOLE: _COMPARED,
+        Result.NUMBER: _COMPARED,
+        Result.DURATION: ("<", "<=", ">", ">=", "between"),
     }
 )
 #: A measured value is there or the answer is unknown, and it is not measured against the clock.
@@ -256,6 +256,7 @@ NODES: Mapping[str, NodeTerms] = MappingProxyType(
             NodeTerms("not", "not", _BOTH, (Field("not", Kind.RULE),)),
             NodeTerms("trait", "a trait", _RULE, (Field("trait", Kind.TRAIT), *_TEST)),
             NodeTerms("property", "a property", _CONDITION, (Field("property", Kind.PROPERTY), *_TEST)),
+            NodeTerms("context", "a circumstance", _CONDITION, (Field("context", Kind.CONTEXT), *_TEST)),
             NodeTerms(
                 "lifecycle",
                 "a stage of life",
@@ -276,7 +277,6 @@ NODES: Mapping[str, NodeTerms] = MappingProxyType(
                 _RULE,
                 (Field("event", Kind.EVENT), Field("measure", Kind.MEASURE), _OF, *_TEST, *_WINDOW, _WHERE),
             ),
-            NodeTerms("consent", "consent", _RULE, (Field("consent", Kind.PURPOSE),)),
             NodeTerms(
                 "sequence",
                 "a sequence of events",
@@ -300,6 +300,7 @@ NODES: Mapping[str, NodeTerms] = MappingProxyType(
                 _RULE,
                 (Field("repeated", Kind.REPEATED), Field("times", Kind.WHOLE), Field("within", Kind.DURATION)),
             ),
+            NodeTerms("consent", "consent", _RULE, (Field("consent", Kind.PURPOSE),)),
             NodeTerms("segment", "a segment", _RULE, (Field("segment", Kind.SEGMENT),)),
             NodeTerms("list", "an uploaded list", _RULE, (Field("list", Kind.LIST),)),
         )
@@ -311,9 +312,17 @@ def document() -> dict[str, Any]:
     """All of the language as JSON."""
     return {
         "operators": {op: {"label": terms.label, "takes": terms.takes} for op, terms in OPERATORS.items()},
-            NodeTerms("context", "a circumstance", _CONDITION, (Field("context", Kind.CONTEXT), *_TEST)),
         "operators_of_type": {str(type_): list(ops) for type_, ops in OPERATORS_OF_TYPE.items()},
         "operators_of_result": {str(result): list(ops) for result, ops in OPERATORS_OF_RESULT.items()},
+        "contexts": {
+            name: {
+                "label": terms.label,
+                "type": str(terms.type),
+                "choices": list(terms.choices),
+                "operators": list(OPERATORS_OF_CONTEXT[name]),
+            }
+            for name, terms in CONTEXTS.items()
+        },
         "operators_not_of_measures": sorted(NOT_OF_MEASURES),
         "measures": {
             name: {
@@ -329,6 +338,12 @@ def document() -> dict[str, Any]:
             name: {"label": label, "takes": _field(own) if own else None} for name, (label, own) in LIFECYCLES.items()
         },
         "trend": {"fields": [_field(field) for field in TREND_FIELDS], "measures": list(TREND_MEASURES)},
+        "sequence": {"step_fields": [_field(field) for field in STEP_FIELDS], "steps": [FEWEST_STEPS, MOST_STEPS]},
+        "session": {
+            "fields": [_field(field) for field in SESSION_FIELDS],
+            "measures": {name: {"label": label, "result": result} for name, (label, result) in SESSION_MEASURES.items()},
+        },
+        "repeated": {"kinds": list(REPEATABLE), "measures": list(REPEATABLE_MEASURES), "most_times": MOST_TIMES},
         "nodes": {
             kind: {
                 "label": terms.label,
@@ -338,22 +353,7 @@ def document() -> dict[str, Any]:
             for kind, terms in NODES.items()
         },
     }
-        "sequence": {"step_fields": [_field(field) for field in STEP_FIELDS], "steps": [FEWEST_STEPS, MOST_STEPS]},
-        "session": {
-            "fields": [_field(field) for field in SESSION_FIELDS],
-            "measures": {name: {"label": label, "result": result} for name, (label, result) in SESSION_MEASURES.items()},
-        },
-        "repeated": {"kinds": list(REPEATABLE), "measures": list(REPEATABLE_MEASURES), "most_times": MOST_TIMES},
 
 
 def _field(field: Field) -> dict[str, Any]:
     return {"name": field.name, "kind": field.kind, "required": field.required}
-        "contexts": {
-            name: {
-                "label": terms.label,
-                "type": str(terms.type),
-                "choices": list(terms.choices),
-                "operators": list(OPERATORS_OF_CONTEXT[name]),
-            }
-            for name, terms in CONTEXTS.items()
-        },

@@ -77,6 +77,14 @@ class PropertyLeaf:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextLeaf:
+    """One of an event's circumstances, by a name of `facts.contexts`."""
+
+    context: str
+    test: Test
+
+
+@dataclass(frozen=True, slots=True)
 class EventLeaf:
     event: str
     measure: Measure
@@ -84,14 +92,6 @@ class EventLeaf:
     of: str | None = None
     window: Within | Period | None = None
     where: "Condition | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class ContextLeaf:
-    """One of an event's circumstances, by a name of `facts.contexts`."""
-
-    context: str
-    test: Test
 
 
 @dataclass(frozen=True, slots=True)
