@@ -66,7 +66,8 @@ _TAKE = f"""
 WITH people AS MATERIALIZED (
     SELECT profile_id FROM touched
      WHERE lane = ANY(%(lanes)s::smallint[]) AND profile_id NOT IN (SELECT profile_id FROM heavy_person)
-     GROUP BY profile_id ORDER BY bool_and(cause IN ('backfill', 'version', 'threshold')), min(id) LIMIT %(people)s),
+     GROUP BY profile_id
+     ORDER BY bool_and(cause IN ('backfill', 'version', 'threshold', 'list')), min(id) LIMIT %(people)s),
 taken AS (
     DELETE FROM touched USING people
      WHERE touched.lane = ANY(%(lanes)s::smallint[]) AND touched.profile_id = people.profile_id

@@ -24,6 +24,7 @@ _PRECEDENCE = (
     Cause.EVENT,
     Cause.SWEEP,
     Cause.THRESHOLD,
+    Cause.LIST,
     Cause.VERSION,
     Cause.BACKFILL,
 )

@@ -7,6 +7,8 @@ _CONTENT, _REFERENCE, _STAFF = Personal.CONTENT, Personal.REFERENCE, Personal.ST
 
 PERSONAL_DATA: Declaration = {
     models.Funnel: {"created_by": _STAFF},
+    models.ListEntry: {"hash": Personal.HASH},
+    models.ListVersion: {"uploaded_by": _STAFF},
     models.Membership: {
         "profile_id": _REFERENCE,
         "segment": _CONTENT,
@@ -27,4 +29,7 @@ PERSONAL_DATA: Declaration = {
         "created_by": _STAFF,
         "submitted_by": _STAFF,
     },
+    models.ThresholdDecision: {"decided_by": _STAFF, "author_ids": _STAFF},
+    models.ThresholdSnapshot: {},
+    models.UploadedList: {"created_by": _STAFF},
 }

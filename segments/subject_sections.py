@@ -20,6 +20,7 @@ CAUSES = {
     Cause.VERSION: "a new version of the rule went live",
     Cause.CONSENT: "consent changed",
     Cause.THRESHOLD: "a threshold moved",
+    Cause.LIST: "a list was uploaded",
 }
 
 

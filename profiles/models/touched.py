@@ -11,6 +11,7 @@ class Cause(models.TextChoices):
     VERSION = "version"
     CONSENT = "consent"
     THRESHOLD = "threshold"
+    LIST = "list"
 
 
 class Touched(models.Model):

@@ -1,25 +1,37 @@
 """A file each."""
 
 from segments.models.funnel import Funnel
+from segments.models.list_entry import ListEntry
+from segments.models.list_version import ListVersion
 from segments.models.membership import Membership
 from segments.models.outbox import Change, Outbox
 from segments.models.rule_cost import RuleCost
 from segments.models.rule_epoch import EpochStatus, RuleEpoch
 from segments.models.segment import Segment
+from segments.models.segment_day import SegmentDay
 from segments.models.segment_decision import SegmentDecision
 from segments.models.segment_version import SegmentVersion
+from segments.models.threshold_decision import IN_FORCE, Outcome, ThresholdDecision
+from segments.models.threshold_snapshot import ThresholdSnapshot
+from segments.models.uploaded_list import UploadedList
 
 __all__ = [
+    "IN_FORCE",
     "Change",
     "EpochStatus",
     "Funnel",
+    "ListEntry",
+    "ListVersion",
     "Membership",
     "Outbox",
+    "Outcome",
     "RuleCost",
-from segments.models.segment_day import SegmentDay
     "RuleEpoch",
     "Segment",
+    "SegmentDay",
     "SegmentDecision",
     "SegmentVersion",
+    "ThresholdDecision",
+    "ThresholdSnapshot",
+    "UploadedList",
 ]
-    "SegmentDay",

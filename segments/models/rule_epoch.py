@@ -35,6 +35,8 @@ class RuleEpoch(models.Model):
     version = models.ForeignKey(SegmentVersion, models.PROTECT, null=True, related_name="+")
     dependencies = models.JSONField()
     dependency_hash = models.CharField(max_length=64)
+    # Where only thresholds moved: each with the values between which people have to be looked at, [path, low, high].
+    moved = models.JSONField(null=True, db_default=None)
     replaces = models.BooleanField(help_text="another version was live before: flips are its doing")
     status = models.CharField(max_length=16, choices=EpochStatus, default=EpochStatus.BACKFILLING)
     after_id = models.BigIntegerField(default=0)

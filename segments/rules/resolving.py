@@ -10,6 +10,7 @@ finds them, and whoever changes live rules asks it while nobody else can.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import pairwise
 
 from segments.rules.nodes import (
     AllOf,
@@ -99,7 +100,7 @@ def told_circle(way: tuple[str, ...]) -> str:
     """The sentence that refuses a circle, naming everybody in it."""
     if len(way) == 2:
         return f"“{way[0]}” cannot lean on itself."
-    steps = ", ".join(f"“{user}” leans on “{used}”" for user, used in zip(way, way[1:], strict=False))
+    steps = ", ".join(f"“{user}” leans on “{used}”" for user, used in pairwise(way))
     return f"This would go round in a circle: {steps}."
 
 

@@ -1,7 +1,7 @@
 """Thresholds taken from the population: "above what four fifths of the buyers spend" in place of a number.
 
-A `Threshold` is what the author wrote. A `Taken` is the same with the value of the snapshot that is in force: from there
-on it is a literal like any other, for the compiler and the reference alike, which also says where it comes from.
+A `Threshold` is what the author wrote. A `Taken` is the same with the value of the snapshot that is in force: from
+there on it is a literal like any other, for the compiler and the reference alike, that also says where it comes from.
 """
 
 import enum
