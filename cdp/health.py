@@ -15,9 +15,14 @@ from cdp.models import Heartbeat
 WORKER_SILENCE_SECONDS = 20
 
 
-def worker_silence(*, now: datetime) -> float | None:
-    """Return the seconds since a worker last beat, None when none ever did."""
-    last = Heartbeat.objects.order_by("-at").values_list("at", flat=True).first()
+def beat(*, name: str, now: datetime) -> None:
+    """Say that a kind of worker takes work."""
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": now})
+
+
+def worker_silence(*, now: datetime, name: str = "worker") -> float | None:
+    """Return the seconds since a worker of this kind last beat, None when none ever did."""
+    last = Heartbeat.objects.filter(name=name).values_list("at", flat=True).first()
     return (now - last).total_seconds() if last else None
 
 
@@ -28,14 +33,19 @@ def healthz(request: HttpRequest) -> JsonResponse:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         silence = worker_silence(now=timezone.now())
-        state["worker"] = "never seen" if silence is None else "ok" if silence < WORKER_SILENCE_SECONDS else "silent"
+        state["worker"] = _told(silence)
         state["worker_silence_seconds"] = silence
+        state["delivery"] = _told(worker_silence(now=timezone.now(), name="delivery"))
     except DatabaseError:
         state |= {"status": "unavailable", "database": "unreachable"}
     response = JsonResponse(state, status=200 if state["status"] == "ok" else 503)
     if response.status_code == 503:
         response["Retry-After"] = "5"
     return response
+
+
+def _told(silence: float | None) -> str:
+    return "never seen" if silence is None else "ok" if silence < WORKER_SILENCE_SECONDS else "silent"
 
 
 def _redis_state() -> str:

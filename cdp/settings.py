@@ -176,11 +176,14 @@ CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False
+# Whoever waits for somebody else's server waits in a process of its own.
+CELERY_TASK_ROUTES = {"segments.deliver": {"queue": "delivery"}}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "segments": {"task": "segments.backfill", "schedule": 1.0, "options": {"expires": 5}},
+    "deliveries": {"task": "segments.deliver", "schedule": 1.0, "options": {"expires": 5}},
     "rule costs": {"task": "segments.measure_costs", "schedule": 60.0, "options": {"expires": 60}},
     "identity rule": {"task": "profiles.roll_out_identity_rule", "schedule": 2.0, "options": {"expires": 10}},
     "imports": {"task": "profiles.run_imports", "schedule": 2.0, "options": {"expires": 10}},
@@ -199,6 +202,11 @@ CDP_MOST_EXPORT_DAYS = env.whole_number("CDP_MOST_EXPORT_DAYS", 366, least=1)  #
 # three people, and whoever wants to see small numbers (a demo, a test system) can say so.
 CDP_SMALLEST_COUNT = env.whole_number("CDP_SMALLEST_COUNT", 20)
 CDP_FUNNEL_SECONDS = env.whole_number("CDP_FUNNEL_SECONDS", 30, least=1)  # how long a report may take
+
+# -- what is told to destinations outside -----------------------------------------------------------------------
+CDP_DELIVERY_TIMEOUT_SECONDS = env.whole_number("CDP_DELIVERY_TIMEOUT_SECONDS", 15, least=1)  # for one whole exchange
+# Messages go to public addresses only; these hosts and networks are reached as well, and by http if need be.
+CDP_DELIVERY_ALLOW = env.words("CDP_DELIVERY_ALLOW")
 
 # -- people and their sessions ----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "cdp.User"

@@ -3,10 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from cdp.models import Heartbeat
+from cdp import health
 
 
 @shared_task(name="cdp.heartbeat")
 def heartbeat() -> None:
     """Say that workers take work: the beat asks, and whichever worker is free answers."""
-    Heartbeat.objects.update_or_create(name="worker", defaults={"at": timezone.now()})
+    health.beat(name="worker", now=timezone.now())

@@ -6,6 +6,22 @@ from segments import models
 _CONTENT, _REFERENCE, _STAFF = Personal.CONTENT, Personal.REFERENCE, Personal.STAFF
 
 PERSONAL_DATA: Declaration = {
+    models.Delivery: {
+        "profile_id": _REFERENCE,
+        "segment": _CONTENT,
+        "told": _CONTENT,
+        "tag": _CONTENT,
+        "membership_id": _REFERENCE,
+    },
+    models.DeliveryAttempt: {"profile_id": _REFERENCE, "consent_entry_id": _REFERENCE},
+    models.DeliveryCount: {},
+    models.DeliveryLane: {},
+    models.DeliveryResult: {},
+    models.Destination: {"owner": _STAFF},
+    models.DestinationDecision: {"decided_by": _STAFF, "author_ids": _STAFF},
+    models.DestinationSecret: {"created_by": _STAFF, "revoked_by": _STAFF},
+    models.DestinationSwitch: {"by": _STAFF},
+    models.DestinationVersion: {"author_ids": _STAFF, "created_by": _STAFF, "submitted_by": _STAFF},
     models.Funnel: {"created_by": _STAFF},
     models.ListEntry: {"hash": Personal.HASH},
     models.ListVersion: {"uploaded_by": _STAFF},

@@ -6,6 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from segments import backfill, costs, doorbell, publishing
+from segments.delivery.tasks import deliver as deliver
 
 #: A backfill of millions takes minutes: between shares the worker looks at what events left.
 SHARE_SECONDS = 2.0

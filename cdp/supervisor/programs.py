@@ -46,6 +46,16 @@ def worker() -> Program:
     return Program("worker", command, grace=15)
 
 
+def delivery() -> Program:
+    """One process for what is told to the outside, on a queue of its own: whoever waits for a receiver waits here."""
+    command = (
+        *(sys.executable, "-m", "celery", "--app", "cdp.celery", "worker", "--pool", "solo", "--queues", "delivery"),
+        *("--hostname", "delivery@%h", "--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *("--loglevel", "WARNING"),
+    )
+    return Program("delivery", command, grace=20)
+
+
 def beat() -> Program:
     """The plain scheduler keeps nothing on disk: every due time lives in PostgreSQL, so there is nothing to recover."""
     command = (
@@ -57,4 +67,4 @@ def beat() -> Program:
 
 def product(*, host: str, port: int, web_processes: int) -> tuple[Program, ...]:
     """Return everything in the order in which it starts; it stops in the opposite order."""
-    return (web(host=host, port=port, processes=web_processes), worker(), beat())
+    return (web(host=host, port=port, processes=web_processes), worker(), delivery(), beat())

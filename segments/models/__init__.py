@@ -1,5 +1,15 @@
 """A file each."""
 
+from segments.models.delivery import OPEN, Delivery, DeliveryState, Told
+from segments.models.delivery_attempt import AttemptKind, DeliveryAttempt
+from segments.models.delivery_count import DeliveryCount
+from segments.models.delivery_lane import DeliveryLane
+from segments.models.delivery_result import DeliveryResult
+from segments.models.destination import Destination
+from segments.models.destination_decision import DestinationDecision
+from segments.models.destination_secret import DestinationSecret
+from segments.models.destination_switch import DestinationSwitch, Switched
+from segments.models.destination_version import DestinationVersion
 from segments.models.funnel import Funnel
 from segments.models.list_entry import ListEntry
 from segments.models.list_version import ListVersion
@@ -16,8 +26,21 @@ from segments.models.threshold_snapshot import ThresholdSnapshot
 from segments.models.uploaded_list import UploadedList
 
 __all__ = [
+    "OPEN",
+    "AttemptKind",
     "IN_FORCE",
     "Change",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryCount",
+    "DeliveryLane",
+    "DeliveryResult",
+    "DeliveryState",
+    "Destination",
+    "DestinationDecision",
+    "DestinationSecret",
+    "DestinationSwitch",
+    "DestinationVersion",
     "EpochStatus",
     "Funnel",
     "ListEntry",
@@ -31,6 +54,8 @@ __all__ = [
     "SegmentDay",
     "SegmentDecision",
     "SegmentVersion",
+    "Switched",
+    "Told",
     "ThresholdDecision",
     "ThresholdSnapshot",
     "UploadedList",

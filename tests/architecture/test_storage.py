@@ -22,12 +22,14 @@ APPEND_ONLY = {
     "profiles.TraitValue",
     "profiles.Unmerge",
     "segments.SegmentDecision",
+    *("segments.DeliveryAttempt", "segments.DeliveryResult", "segments.DestinationDecision"),
+    "segments.DestinationSwitch",
 }
 GOVERNED = {
     *("profiles.IdentityRule", "profiles.IdentityRuleVersion"),
     *("consent.Notice", "consent.NoticeVersion", "consent.Purpose", "consent.PurposeVersion"),
     *("profiles.Source", "profiles.SourceVersion", "profiles.TrackingPlan", "profiles.TrackingPlanVersion"),
-    *("segments.Segment", "segments.SegmentVersion"),
+    *("segments.Destination", "segments.DestinationVersion", "segments.Segment", "segments.SegmentVersion"),
 }
 MUTABLE = {
     # people who work here, their keys, and what runs
@@ -51,6 +53,8 @@ MUTABLE = {
     *("profiles.ImportFault", "profiles.ImportRequest", "profiles.ImportJob", "profiles.DataExport"),
     # counts, folded by the sweep, and their view
     *("profiles.Violation", "profiles.ViolationCount"),
+    # messages on their way out, how their receivers do, and secrets, which are revoked once
+    *("segments.Delivery", "segments.DeliveryCount", "segments.DeliveryLane", "segments.DestinationSecret"),
     # a question that is kept, with its history
     "segments.Funnel",
     # a stay is closed once; a day that is over is counted once
