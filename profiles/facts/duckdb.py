@@ -21,6 +21,17 @@ _SQL_TYPES = {
     "timestamp('UTC')": "TIMESTAMPTZ",
 }
 
+# Decimals divide as floats here, whole numbers exactly: billionths are divided, and what remains decides the rounding.
+_MACROS = (
+    "billionths(x) AS CAST(replace(CAST(CAST(abs(x) AS DECIMAL(38, 9)) AS VARCHAR), '.', '') AS HUGEINT)",
+    "as_decimal(n) AS TRY_CAST(CAST(n // 1000000000 AS VARCHAR) || '.'"
+    " || lpad(CAST(n % 1000000000 AS VARCHAR), 9, '0') AS DECIMAL(38, 9))",
+    "rounded_ratio(a, b) AS a // b * 1000000000 + a % b * 1000000000 // b"
+    " + CASE WHEN 2 * (a % b * 1000000000 % b) >= b THEN 1 ELSE 0 END",
+    "exact_ratio(a, b) AS as_decimal(rounded_ratio(billionths(a), nullif(billionths(b), 0)))"
+    " * CASE WHEN (a < 0) <> (b < 0) THEN -1 ELSE 1 END",
+)
+
 
 class Connection(Protocol):
     def execute(self, query: str, parameters: Any = ...) -> Any: ...
@@ -38,6 +49,8 @@ def write(
     zone: tzinfo,
 ) -> None:
     """Create `scope`, `people` and `events`. `extras` holds the extra columns' values per person."""
+    for macro in _MACROS:
+        connection.execute(f"CREATE OR REPLACE TEMP MACRO {macro}")
     columns = [(column.name, _sql_type(column)) for column in reading.traits]
     columns += [(extra.name, _SQL_TYPES[dtype(extra.type)]) for extra in reading.extras]
     _table(connection, "scope", [("profile_id", "BIGINT"), ("now", "TIMESTAMPTZ")], [(id_, now) for id_ in people])

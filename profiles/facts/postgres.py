@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import ibis.expr.types as ir
+import sqlglot
 import sqlglot.expressions as sge
 from ibis.backends.sql.compilers import PostgresCompiler
 
@@ -43,7 +44,25 @@ def rendered(expression: ir.Table) -> str:
     for inner in tree.find_all(sge.Subquery):
         if isinstance(inner.this, sge.Select):
             inner.this.offset(0, copy=False)
-    return str(tree.sql(dialect="postgres"))
+    return str(tree.transform(_own_functions).sql(dialect="postgres"))
+
+
+# numeric division rounds to a number of digits that depends on its operands, div() cuts off exactly.
+_RATIO = sqlglot.parse_one(
+    """CASE WHEN b <> 0 AND 2 * abs(a) * 1000000000 + abs(b) < 2 * abs(b) * 1e38
+    THEN sign(a) * sign(b) * div(2 * abs(a) * 1000000000 + abs(b), 2 * abs(b)) * 0.000000001 END""",
+    dialect="postgres",
+)
+
+
+def _own_functions(node: sge.Expression) -> sge.Expression:
+    """The functions that `measures` only names, as Postgres has them."""
+    if not (isinstance(node, sge.Anonymous) and node.name.lower() == "exact_ratio"):
+        return node
+    operands = dict(zip("ab", node.expressions, strict=True))
+    return _RATIO.transform(
+        lambda part: operands[part.name].copy() if isinstance(part, sge.Column) and part.name in operands else part
+    )
 
 
 def escaped(sql: str) -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
+from fractions import Fraction
 
 Json = str | bool | int | float | Decimal | None | Sequence["Json"] | Mapping[str, "Json"]
 Scalar = str | bool | Decimal | datetime
@@ -71,6 +72,18 @@ def number(raw: Json) -> Decimal | None:
         return None
     rounded = exact.quantize(_QUANTUM, context=_WIDE)
     return rounded if abs(rounded) < NUMBER_LIMIT else None
+
+
+def ratio(numerator: Decimal, denominator: Decimal) -> Decimal | None:
+    """The quotient to nine digits, half rounded away from zero; None over 0 and where it is out of range."""
+    if denominator == 0:
+        return None
+    exact = abs(Fraction(numerator) / Fraction(denominator))
+    billionths = int(exact * 10**9 + Fraction(1, 2))
+    rounded = _WIDE.multiply(Decimal(billionths), _QUANTUM)
+    if rounded >= NUMBER_LIMIT:
+        return None
+    return rounded.copy_negate() if (numerator < 0) is not (denominator < 0) else rounded
 
 
 def instant(text: str, *, zone: tzinfo) -> datetime | None:

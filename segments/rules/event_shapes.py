@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from profiles.facts.measures import Measure
+from segments.rules.language import MEASURES, Result
 from segments.rules.nodes import EventLeaf
 from segments.rules.problems import shown, suggestion, words
 from segments.rules.shapes import Broken, Parts
@@ -16,8 +17,11 @@ def event_leaf(parts: Parts, raw: Mapping[str, Any], path: str, *, where: Where)
     name = parts.name(raw, "event", path)
     measure = _measure(parts, raw, path)
     of = _of(parts, raw, measure, path)
-    test = parts.test(raw, path)
+    timed = measure is not None and MEASURES[measure].result is Result.DURATION
+    test = parts.test(raw, path, operand=parts.duration if timed else None)
     window = parts.window(raw, path)
+    if window is not None and measure is not None and not MEASURES[measure].windowed:
+        window = parts.refuse(path, f'A "{measure}" looks at all of the past and takes no "within", "from" or "to".')
     condition = where(raw["where"], f"{path}.where") if "where" in raw else None
     if name is None or measure is None or test is None or isinstance(window, Broken):
         return Broken()
@@ -37,11 +41,13 @@ def _measure(parts: Parts, raw: Mapping[str, Any], path: str) -> Measure | None:
 
 
 def _of(parts: Parts, raw: Mapping[str, Any], measure: Measure | None, path: str) -> str | None:
-    if measure is Measure.SUM:
+    if measure is None:
+        return None
+    if MEASURES[measure].of:
         if "of" not in raw:
-            parts.refuse(path, 'A sum needs "of", the property to add up.')
+            parts.refuse(path, f'A "{measure}" needs "of", the property to measure.')
             return None
         return parts.name(raw, "of", path)
-    if "of" in raw and measure is Measure.COUNT:
-        parts.refuse(f"{path}.of", '"of" belongs to a sum; a count counts the events themselves.')
+    if "of" in raw:
+        parts.refuse(f"{path}.of", f'A "{measure}" takes no "of"; it is about the events themselves.')
     return None

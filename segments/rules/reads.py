@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import tzinfo
 
 from profiles.facts.contexts import CLOCKS, LAST_TIME_ZONE
-from profiles.facts.measures import Measure
 from profiles.facts.relations import (
     ContextColumn,
     EventColumn,
@@ -14,7 +13,7 @@ from profiles.facts.relations import (
     Reading,
     TraitColumn,
 )
-from profiles.facts.values import ValueType, instant
+from profiles.facts.values import instant
 from segments.rules.nodes import (
     Condition,
     ConsentLeaf,
@@ -105,9 +104,10 @@ def property_column(event: str, leaf: PropertyLeaf | ContextLeaf, *, catalogue: 
     return PropertyColumn(event, leaf.property, value_type, presence=leaf.test.op in PRESENCE)
 
 
-def sum_column(leaf: EventLeaf) -> PropertyColumn:
-    """The number that a sum adds up."""
-    return PropertyColumn(leaf.event, leaf.of or "", ValueType.NUMBER)
+def of_column(leaf: EventLeaf, *, catalogue: Catalogue) -> PropertyColumn:
+    """The property that is measured."""
+    of = leaf.of or ""
+    return PropertyColumn(leaf.event, of, catalogue.properties[leaf.event, of])
 
 
 def consent_names(purpose: str) -> tuple[str, str]:
@@ -116,8 +116,8 @@ def consent_names(purpose: str) -> tuple[str, str]:
 
 
 def _property_columns(leaf: EventLeaf, catalogue: Catalogue) -> Iterator[EventColumn]:
-    if leaf.measure is Measure.SUM:
-        yield sum_column(leaf)
+    if leaf.of is not None:
+        yield of_column(leaf, catalogue=catalogue)
     if leaf.where is not None:
         for _, condition in leaves_of(leaf.where):
             if isinstance(condition, PropertyLeaf | ContextLeaf):

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 from profiles.facts.contexts import CONTEXTS, context_value
 from profiles.facts.measures import Measure
 from profiles.facts.people import Event, Person
-from profiles.facts.values import Json, Scalar, ValueType, instant, number, typed
+from profiles.facts.values import Json, Scalar, ValueType, instant, typed
 from segments.rules.logic import Truth, all_of, any_of, not_of
+from segments.rules.measuring import elapsed, measured_value, since_moment, spans_of
 from segments.rules.nodes import (
     AllOf,
     AnyOf,
@@ -33,6 +34,7 @@ from segments.rules.nodes import (
     leaves_of,
 )
 from segments.rules.resolving import resolve
+from segments.rules.selecting import Selects
 from segments.rules.thresholds import is_open
 from segments.rules.vocabulary import Catalogue, Op
 
@@ -91,17 +93,26 @@ class _Meaning:
                 return self._holds(test, self.person.traits.get(trait), self.catalogue.traits[trait], now)
             case ConsentLeaf(purpose):
                 return self._consented(purpose, now)
+            case EventLeaf(measure=Measure.SINCE_LAST | Measure.SINCE_FIRST, test=test):
+                since = since_moment(node, self._counted(node, now))
+                return None if since is None else elapsed(test, since, now)
             case EventLeaf():
-                return compare(test=node.test, value=self.measure(node, now), operands=_numbers(node.test))
+                value = self.measure(node, now)
+                value_type = ValueType.NUMBER if isinstance(value, Decimal) else self._measured_type(node)
+                return None if value is None else self._compared(node.test, value, value_type)
             case _:
                 raise TypeError(f"not part of a rule: {node!r}")
 
-    def measure(self, leaf: EventLeaf, now: datetime) -> Decimal:
-        events = [event for event in self.person.events if self._counts(leaf, event, now)]
-        if leaf.measure is Measure.COUNT:
-            return Decimal(len(events))
-        amounts = (number(event.properties.get(leaf.of or "")) for event in events)
-        return sum((amount for amount in amounts if amount is not None), Decimal(0))
+    def measure(self, leaf: EventLeaf, now: datetime) -> Scalar | None:
+        events = self._counted(leaf, now)
+        return measured_value(leaf, events, value_type=self._measured_type(leaf), zone=self.zone)
+
+    def _measured_type(self, leaf: EventLeaf) -> ValueType:
+        """The type of the property that is measured; what measures none gives a number."""
+        return ValueType.NUMBER if leaf.of is None else self.catalogue.properties[leaf.event, leaf.of]
+
+    def _counted(self, leaf: Selects, now: datetime) -> list[Event]:
+        return [event for event in self.person.events if self._counts(leaf, event, now)]
 
     def critical_moments(self, rule: Rule) -> Iterator[datetime]:
         for _, leaf in leaves_of(rule):
@@ -112,6 +123,9 @@ class _Meaning:
                             yield event.ts
                             if isinstance(window, Within):
                                 yield event.ts + timedelta(seconds=window.seconds)
+                            for within in spans_of(leaf.test):
+                                yield event.ts + timedelta(seconds=within.seconds)
+                                yield event.ts + timedelta(seconds=within.seconds, microseconds=1)
                 case TraitLeaf(trait, Test(Op.WITHIN_LAST, Within() as within)):
                     moment = typed(self.person.traits.get(trait), ValueType.DATETIME, zone=self.zone)
                     if isinstance(moment, datetime):
@@ -122,7 +136,7 @@ class _Meaning:
                     if consent is not None and consent.until is not None:
                         yield consent.until
 
-    def _counts(self, leaf: EventLeaf, event: Event, now: datetime) -> bool:
+    def _counts(self, leaf: Selects, event: Event, now: datetime) -> bool:
         return (
             event.name == leaf.event
             and event.ts <= now
@@ -173,6 +187,9 @@ class _Meaning:
             return None
         if test.op is Op.WITHIN_LAST and isinstance(test.value, Within) and isinstance(value, datetime):
             return now - timedelta(seconds=test.value.seconds) < value <= now
+        return self._compared(test, value, value_type)
+
+    def _compared(self, test: Test, value: Scalar, value_type: ValueType) -> bool:
         operands = test.operands(value_type, zone=self.zone)
         if test.op is Op.BETWEEN and value_type is ValueType.DATETIME:
             return operands[0] <= value < operands[1]  # type: ignore[operator]
@@ -209,7 +226,3 @@ def compare(*, test: Test, value: Scalar, operands: tuple[Scalar, ...]) -> bool:
             return first <= value <= operands[1]  # type: ignore[operator]
         case _:
             raise ValueError(f"not a comparison: {test.op}")
-
-
-def _numbers(test: Test) -> tuple[Scalar, ...]:
-    return test.operands(ValueType.NUMBER, zone=UTC)

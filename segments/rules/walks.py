@@ -3,10 +3,12 @@
 As time passes a window loses its oldest events first, so the measure runs through "the strictly newer part of the
 window" of each event in turn. The leaf turns at the oldest event whose strictly newer part has another truth value: at
 that event's time plus the window. That holds for refunds (a sum can rise again) as for counts, and events of the very
-same moment leave together. For a count with one threshold r it comes down to the r-th newest event; with r = 1 to the
-newest, for which no order is needed at all.
+same moment leave together. Where only the number counts and there is one threshold r, it comes down to the r-th newest;
+with r = 1 to the newest, for which no order is needed at all. The latest value stays until the newest event leaves. The
+first value gives way to that of the next newer moment, so there it is asked which event each one is hidden by.
 """
 
+import enum
 from dataclasses import dataclass, replace
 from datetime import UTC
 from decimal import Decimal
@@ -15,9 +17,20 @@ from profiles.facts.measures import Measure
 from profiles.facts.values import ValueType
 from segments.rules.nodes import EventLeaf, Test, Within
 from segments.rules.reference import compare
+from segments.rules.thresholds import is_open
 from segments.rules.vocabulary import Op
 
+#: Measures that count something, and only fall as events leave.
+COUNTING = frozenset({Measure.COUNT, Measure.DISTINCT, Measure.DISTINCT_DAYS})
 _NO_THRESHOLD = Test(Op.EQ, Decimal(0))
+
+
+class Follow(enum.Enum):
+    """How a leaf is followed as its window moves on."""
+
+    NEWEST = "only the newest event matters"
+    NEWER = "the measure of what is strictly newer than each event"
+    HIDDEN = "the value of each event once the older ones have left"
 
 
 def series_of(leaf: EventLeaf) -> EventLeaf:
@@ -27,34 +40,36 @@ def series_of(leaf: EventLeaf) -> EventLeaf:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """How far to follow a leaf. `ranks`: the counts whose answer differs from that of one less; None for a sum."""
+    """How far to follow a leaf; with `rank`, the only count whose answer differs from that of one less."""
 
     seconds: int
-    ranks: tuple[int, ...] | None
-
-    @property
-    def to_newest(self) -> bool:
-        return self.ranks == (1,)
-
-    @property
-    def needs_order(self) -> bool:
-        return not self.to_newest
-
-    @property
-    def rank(self) -> int | None:
-        """The only rank at which the leaf turns, if there is one."""
-        return self.ranks[0] if self.ranks is not None and len(self.ranks) == 1 else None
+    follow: Follow
+    rank: int | None = None
 
 
 def walk_of(leaf: EventLeaf) -> Walk | None:
     """How `leaf` turns as events leave its window; None if they never do, or if it cannot matter."""
     if not isinstance(leaf.window, Within):
         return None
-    ranks = _ranks(leaf.test) if leaf.measure is Measure.COUNT else None
-    return None if ranks == () else Walk(leaf.window.seconds, ranks)
+    seconds = leaf.window.seconds
+    if leaf.measure is Measure.LAST:
+        return Walk(seconds, Follow.NEWEST)
+    if leaf.measure is Measure.FIRST:
+        return Walk(seconds, Follow.HIDDEN)
+    if leaf.measure not in COUNTING:
+        return Walk(seconds, Follow.NEWER)
+    if is_open(leaf.test.value):
+        return None
+    ranks = _ranks(leaf.test)
+    if not ranks:
+        return None
+    if ranks == (1,):
+        return Walk(seconds, Follow.NEWEST)
+    return Walk(seconds, Follow.NEWER, ranks[0] if len(ranks) == 1 else None)
 
 
 def _ranks(test: Test) -> tuple[int, ...]:
+    """The counts whose answer differs from that of one less."""
     operands = test.operands(ValueType.NUMBER, zone=UTC)
     near = {int(operand) + step for operand in operands if isinstance(operand, Decimal) for step in (0, 1)}
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from profiles.facts.people import Consent, Event, Person
 from profiles.facts.values import ValueType
+from segments.rules.language import NOT_OF_MEASURES
 from segments.rules.vocabulary import Catalogue
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # the night in which Berlin's clocks change
@@ -93,10 +94,7 @@ def _property_leaves() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _event_leaves() -> st.SearchStrategy[dict[str, Any]]:
-    measure = st.one_of(
-        _comparisons([0, 1, 2, 3]).map(lambda test: {"measure": "count", **test}),
-        _comparisons(_NUMBERS).map(lambda test: {"measure": "sum", "of": "amount", **test}),
-    )
+    measure = st.one_of(_counts(), _counts(), _amounts(), _values_of_properties())
     window = st.one_of(
         st.just({}),
         st.sampled_from(_SPANS).map(lambda span: {"within": span}),
@@ -106,13 +104,43 @@ def _event_leaves() -> st.SearchStrategy[dict[str, Any]]:
         st.sampled_from(_DATES[:3]).map(lambda end: {"to": end}),
     )
     where = st.one_of(st.just({}), _combined(_property_leaves(), 1).map(lambda condition: {"where": condition}))
-    return st.builds(
-        lambda event, *parts: {"event": event} | parts[0] | parts[1] | parts[2],
-        st.sampled_from(["A", "A", "B"]),
-        measure,
-        window,
-        where,
+    event = st.sampled_from(["A", "A", "B"])
+    measured = st.builds(
+        lambda event, *parts: {"event": event} | parts[0] | parts[1] | parts[2], event, measure, window, where
     )
+    recency = st.builds(lambda event, *parts: {"event": event} | parts[0] | parts[1], event, _elapsed(), where)
+    return st.one_of(measured, measured, measured, recency)
+
+
+def _counts() -> st.SearchStrategy[dict[str, Any]]:
+    distinct = st.sampled_from(["amount", "kind", "flag", "on"]).map(lambda of: {"measure": "distinct", "of": of})
+    counted = st.one_of(st.just({"measure": "count"}), st.just({"measure": "distinct_days"}), distinct)
+    return st.builds(lambda measure, test: measure | test, counted, _comparisons([0, 1, 2, 3]))
+
+
+def _amounts() -> st.SearchStrategy[dict[str, Any]]:
+    measure = st.sampled_from(["sum", "sum", "avg", "avg", "min", "max"])
+    return st.builds(
+        lambda measure, test: {"measure": measure, "of": "amount"} | test, measure, _comparisons(_NUMBERS)
+    )
+
+
+def _values_of_properties() -> st.SearchStrategy[dict[str, Any]]:
+    def tested(of: str) -> st.SearchStrategy[dict[str, Any]]:
+        value_type = CATALOGUE.properties["A", of]
+        known = _tests(value_type).filter(lambda test: test["op"] not in NOT_OF_MEASURES)
+        ordered = ["min", "max"] if value_type is ValueType.DATETIME else []
+        measure = st.sampled_from(["first", "last", *ordered])
+        return st.builds(lambda measure, test: {"measure": measure, "of": of} | test, measure, known)
+
+    return st.sampled_from(["amount", "kind", "flag", "on"]).flatmap(tested)
+
+
+def _elapsed() -> st.SearchStrategy[dict[str, Any]]:
+    measure = st.sampled_from([{"measure": "since_last"}, {"measure": "since_first"}])
+    one = _pairs(["<", "<=", ">", ">="], st.sampled_from(_SPANS))
+    two = st.sampled_from(["1s", "10s", "1m"]).map(lambda low: {"op": "between", "value": [low, "10m"]})
+    return st.builds(lambda measure, test: measure | test, measure, st.one_of(one, one, two))
 
 
 def _tests(value_type: ValueType) -> st.SearchStrategy[dict[str, Any]]:
