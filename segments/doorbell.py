@@ -1,4 +1,4 @@
-"""Wake a worker that has something to do. The beat looks every second anyway: a lost ring costs a second, never work."""
+"""Wake a worker to look for work. The beat looks every second anyway: a lost ring costs a second, never work."""
 
 from celery import current_app
 

@@ -48,7 +48,8 @@ change AS (
            CASE t.change WHEN 'entered' THEN 'tagged' ELSE 'untagged' END, rule.content->>'tag'
       FROM taken t JOIN target g USING (segment_id)
       JOIN membership m ON m.id = t.membership_id
-      JOIN segment_version rule ON rule.id = CASE t.change WHEN 'entered' THEN m.version_id ELSE m.standing_version_id END
+      JOIN segment_version rule
+        ON rule.id = CASE t.change WHEN 'entered' THEN m.version_id ELSE m.standing_version_id END
      WHERE g.what @> '"tags"' AND rule.content->>'tag' <> '' AND NOT EXISTS (
            SELECT FROM membership other JOIN segment_version o ON o.id = other.standing_version_id
             WHERE other.profile_id = t.profile_id AND other.left_at IS NULL AND other.id <> t.membership_id
