@@ -14,11 +14,19 @@ from profiles.facts.measures import since
 from profiles.facts.relations import dtype
 from profiles.facts.values import Scalar, ValueType
 from segments.rules.nodes import AllOf, AnyOf, Condition, ContextLeaf, NotOf, PropertyLeaf, Test, Within
+from segments.rules.patterns import portable
 from segments.rules.thresholds import Taken, is_open
 from segments.rules.vocabulary import Op
 
 _COMPARISONS: Mapping[Op, Callable[[ir.Column, ir.Scalar], ir.BooleanColumn]] = MappingProxyType({
     Op.EQ: eq, Op.NE: ne, Op.LT: lt, Op.LE: le, Op.GT: gt, Op.GE: ge, Op.BEFORE: lt, Op.AFTER: gt,
+})
+
+_SEARCHES: Mapping[Op, Callable[[ir.StringColumn, ir.StringScalar], ir.BooleanColumn]] = MappingProxyType({
+    Op.CONTAINS: lambda column, part: column.contains(part),
+    Op.STARTS_WITH: lambda column, part: column.startswith(part),
+    Op.ENDS_WITH: lambda column, part: column.endswith(part),
+    Op.MATCHES: lambda column, pattern: column.re_search(pattern),
 })
 
 
@@ -30,7 +38,10 @@ def compared(
         return (column > since(now=now, seconds=test.value.seconds)) & (column <= now)
     if is_open(test.value):
         return ibis.null("boolean")
-    operands = [_literal(value, value_type) for value in test.operands(value_type, zone=zone)]
+    written = test.operands(value_type, zone=zone)
+    if test.op is Op.MATCHES:
+        written = tuple(portable(str(pattern)) for pattern in written)
+    operands = [_literal(value, value_type) for value in written]
     if test.op is Op.BETWEEN:
         upper = column < operands[1] if value_type is ValueType.DATETIME else column <= operands[1]
         return (column >= operands[0]) & upper
@@ -77,6 +88,8 @@ def _against(column: ir.Column, op: Op, operands: list[ir.Scalar]) -> ir.Boolean
         return column.isin(operands)
     if op is Op.NOT_IN:
         return ~column.isin(operands)
+    if op in _SEARCHES:
+        return _SEARCHES[op](column, operands[0])
     return _COMPARISONS[op](column, operands[0])
 
 

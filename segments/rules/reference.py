@@ -13,6 +13,7 @@ from profiles.facts.contexts import CONTEXTS, context_value
 from profiles.facts.measures import Measure
 from profiles.facts.people import Event, Person
 from profiles.facts.values import Json, Scalar, ValueType, instant, typed
+from segments.rules.course_meaning import Answers, course_holds, course_moments
 from segments.rules.logic import Truth, all_of, any_of, not_of
 from segments.rules.measuring import elapsed, measured_value, since_moment, spans_of
 from segments.rules.nodes import (
@@ -27,12 +28,16 @@ from segments.rules.nodes import (
     NotOf,
     Period,
     PropertyLeaf,
+    RepeatedLeaf,
     Rule,
+    SequenceLeaf,
+    SessionLeaf,
     Test,
     TraitLeaf,
     Within,
     leaves_of,
 )
+from segments.rules.patterns import found
 from segments.rules.resolving import resolve
 from segments.rules.selecting import Selects
 from segments.rules.thresholds import is_open
@@ -100,8 +105,16 @@ class _Meaning:
                 value = self.measure(node, now)
                 value_type = ValueType.NUMBER if isinstance(value, Decimal) else self._measured_type(node)
                 return None if value is None else self._compared(node.test, value, value_type)
+            case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
+                return course_holds(node, self._answers(), now)
             case _:
                 raise TypeError(f"not part of a rule: {node!r}")
+
+    def _answers(self) -> Answers:
+        def compared(test: Test, value: Decimal, operands: tuple[Decimal, ...]) -> bool:
+            return compare(test=test, value=value, operands=operands)
+
+        return Answers(self.person.events, self._counted, self.truth, compared)
 
     def measure(self, leaf: EventLeaf, now: datetime) -> Scalar | None:
         events = self._counted(leaf, now)
@@ -126,6 +139,8 @@ class _Meaning:
                             for within in spans_of(leaf.test):
                                 yield event.ts + timedelta(seconds=within.seconds)
                                 yield event.ts + timedelta(seconds=within.seconds, microseconds=1)
+                case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
+                    yield from course_moments(leaf, self.person.events)
                 case TraitLeaf(trait, Test(Op.WITHIN_LAST, Within() as within)):
                     moment = typed(self.person.traits.get(trait), ValueType.DATETIME, zone=self.zone)
                     if isinstance(moment, datetime):
@@ -224,5 +239,13 @@ def compare(*, test: Test, value: Scalar, operands: tuple[Scalar, ...]) -> bool:
             return value not in operands
         case Op.BETWEEN:
             return first <= value <= operands[1]  # type: ignore[operator]
+        case Op.CONTAINS:
+            return first in value  # type: ignore[operator]
+        case Op.STARTS_WITH:
+            return str(value).startswith(str(first))
+        case Op.ENDS_WITH:
+            return str(value).endswith(str(first))
+        case Op.MATCHES:
+            return found(str(first), str(value))
         case _:
             raise ValueError(f"not a comparison: {test.op}")

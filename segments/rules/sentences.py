@@ -19,11 +19,17 @@ from segments.rules.nodes import (
     NotOf,
     Period,
     PropertyLeaf,
+    RepeatedLeaf,
     SegmentLeaf,
+    SequenceLeaf,
+    SessionLeaf,
     Test,
     TraitLeaf,
     Within,
 )
+from segments.rules.repetitions import repeated_sentence
+from segments.rules.sequences import sequence_sentence
+from segments.rules.sessions import session_sentence
 from segments.rules.thresholds import Taken, Threshold, described, told
 from segments.rules.vocabulary import Op
 
@@ -41,6 +47,18 @@ _PHRASES: Mapping[Op, str] = MappingProxyType({
     Op.MISSING: "is not known",
     Op.BEFORE: "is before {}",
     Op.AFTER: "is after {}",
+    Op.CONTAINS: "contains {}",
+    Op.STARTS_WITH: "starts with {}",
+    Op.ENDS_WITH: "ends with {}",
+    Op.MATCHES: "matches the pattern {}",
+})
+#: The property's value that a measure picks out or comes to.
+_VALUES: Mapping[Measure, str] = MappingProxyType({
+    Measure.AVG: "the average",
+    Measure.MIN: "the least",
+    Measure.MAX: "the greatest",
+    Measure.FIRST: "the first",
+    Measure.LAST: "the latest",
 })
 _AMOUNTS: Mapping[Op, str] = MappingProxyType({
     Op.EQ: "exactly {}",
@@ -80,6 +98,12 @@ def sentence(node: Node) -> str:
             return f"the person is on the list “{key}”"
         case EventLeaf():
             return _event(node)
+        case SequenceLeaf():
+            return sequence_sentence(node, condition=_grouped)
+        case SessionLeaf():
+            return session_sentence(node, amount=_amount)
+        case RepeatedLeaf():
+            return repeated_sentence(node, said=sentence, amount=_amount)
 
 
 def _joined(children: tuple[Node, ...], word: str) -> str:
@@ -92,17 +116,33 @@ def _grouped(node: Node) -> str:
 
 
 def _event(leaf: EventLeaf) -> str:
-    amount = _filled(_AMOUNTS[leaf.test.op], leaf.test)
+    amount = _filled(_AMOUNTS.get(leaf.test.op, ""), leaf.test)
     what = f"“{leaf.event}”" if leaf.where is None else f"“{leaf.event}” where {_grouped(leaf.where)}"
+    if leaf.measure in (Measure.SINCE_LAST, Measure.SINCE_FIRST):
+        which = "latest" if leaf.measure is Measure.SINCE_LAST else "first"
+        return f"the {which} {what} lies {amount} back"
     when = _window(leaf.window)
     if leaf.measure is Measure.SUM:
         return f"{leaf.of} of {what} comes to {amount} in total{when}"
+    if leaf.measure in _VALUES:
+        return f"{_VALUES[leaf.measure]} {leaf.of} of {what}{when} {_phrase(leaf.test, 'up to now')}"
+    if leaf.measure is Measure.DISTINCT:
+        return f"{what} has {amount} different {_counted('value', amount)} of {leaf.of}{when}"
+    if leaf.measure is Measure.DISTINCT_DAYS:
+        return f"{what} happened on {amount} {_counted('day', amount)}{when}"
     if leaf.test in _NEVER:
         return f"{what} did not happen{when}"
     if leaf.test in _EVER:
         return f"{what} happened{when}"
-    times = "time" if amount.split()[-1] == "1" else "times"
-    return f"{what} happened {amount.replace('less than', 'fewer than')} {times}{when}"
+    return f"{what} happened {amount.replace('less than', 'fewer than')} {_counted('time', amount)}{when}"
+
+
+def _counted(noun: str, amount: str) -> str:
+    return noun if amount.split()[-1] == "1" else f"{noun}s"
+
+
+def _amount(test: Test) -> str:
+    return _filled(_AMOUNTS[test.op], test)
 
 
 def _window(window: Within | Period | None) -> str:
@@ -131,10 +171,12 @@ def _filled(phrase: str, test: Test) -> str:
     if isinstance(test.value, tuple):
         *others, last = (_literal(value) for value in test.value)
         return phrase.format(f"{', '.join(others)} or {last}" if others else last)
-    return phrase.format("" if test.value is None or isinstance(test.value, Within) else _literal(test.value))
+    return phrase.format("" if test.value is None else _literal(test.value))
 
 
-def _literal(value: Literal | Threshold | Taken) -> str:
+def _literal(value: Literal | Within | Threshold | Taken) -> str:
+    if isinstance(value, Within):
+        return _span(value)
     if isinstance(value, Taken):
         return told(value)
     if isinstance(value, Threshold):

@@ -11,9 +11,10 @@ from typing import Any
 
 from profiles.facts.values import number
 from segments.rules.nodes import Literal, Period, Test, Within
+from segments.rules.patterns import PatternRefused, portable
 from segments.rules.problems import Problem, noun, shown, suggestion, words
 from segments.rules.thresholds import THRESHOLD_OPS, read_threshold
-from segments.rules.vocabulary import MAX_CHOICES, MAX_TEXT, MAX_WINDOW_SECONDS, MEMBERSHIP, PRESENCE, Op, Unit
+from segments.rules.vocabulary import MAX_CHOICES, MAX_TEXT, MAX_WINDOW_SECONDS, MEMBERSHIP, PRESENCE, SEARCH, Op, Unit
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 #: Reads one operand of a test at a path: a literal, or what a node takes instead.
@@ -121,7 +122,19 @@ class Parts:
         if isinstance(raw, Mapping):
             return self._threshold(op, raw, path)
         value = operand(raw, path)
+        if op in SEARCH and isinstance(value, str):
+            self._searched(op, value, path)
         return Test(op, value) if value is not None else None
+
+    def _searched(self, op: Op, value: str, path: str) -> None:
+        if op is not Op.MATCHES:
+            if not value:
+                self.refuse(path, f'"{op}" needs a text that is not empty: every text has that.')
+            return
+        try:
+            portable(value)
+        except PatternRefused as refused:
+            self.refuse(path, str(refused))
 
     def _threshold(self, op: Op, raw: Mapping[str, Any], path: str) -> Test | None:
         if op not in THRESHOLD_OPS:

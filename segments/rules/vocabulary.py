@@ -32,6 +32,10 @@ class Op(enum.StrEnum):
     BEFORE = "before"
     AFTER = "after"
     WITHIN_LAST = "within_last"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts_with"
+    ENDS_WITH = "ends_with"
+    MATCHES = "matches"
 
 
 class Unit(enum.StrEnum):
@@ -62,10 +66,12 @@ PRESENCE = frozenset({Op.EXISTS, Op.MISSING})
 MEMBERSHIP = frozenset({Op.IN, Op.NOT_IN})
 ORDER = frozenset({Op.LT, Op.LE, Op.GT, Op.GE, Op.BETWEEN})
 EQUALITY = frozenset({Op.EQ, Op.NE})
+#: What looks into a text.
+SEARCH = frozenset({Op.CONTAINS, Op.STARTS_WITH, Op.ENDS_WITH, Op.MATCHES})
 
 #: What may be asked of a trait or property of each type.
 OPS: Mapping[ValueType, frozenset[Op]] = MappingProxyType({
-    ValueType.TEXT: EQUALITY | MEMBERSHIP | ORDER | PRESENCE,
+    ValueType.TEXT: EQUALITY | MEMBERSHIP | ORDER | SEARCH | PRESENCE,
     ValueType.NUMBER: EQUALITY | MEMBERSHIP | ORDER | PRESENCE,
     ValueType.BOOLEAN: EQUALITY | PRESENCE,
     ValueType.DATETIME: EQUALITY | MEMBERSHIP | ORDER | PRESENCE | {Op.BEFORE, Op.AFTER, Op.WITHIN_LAST},

@@ -29,7 +29,7 @@ CATALOGUE = Catalogue(
     purposes=frozenset({"p"}),
 )
 
-_TEXTS = ["", "a", "A", "ä", "z", "%", "o'b", "\\"]
+_TEXTS = ["", "a", "A", "ä", "z", "%", "o'b", "\\", "ab\n", "a-^]["]
 _NUMBERS = [0, 1, 2, 0.1, 0.2, 0.3, -0.1, 1e16, -1e16, 5]
 _DATES = ["2026-03-29", "2026-03-29T02:30:00", "2026-03-29T00:30:00Z", "2026-03-28T23:30:00-01:00", "2026-03-01"]
 _JUNK = [None, "", "5", 5, True, [], {}, "2026-02-30", 1e30, "9999-12-31", "2026-03-29T02:30:00.1234567"]
@@ -147,7 +147,7 @@ def _tests(value_type: ValueType) -> st.SearchStrategy[dict[str, Any]]:
     presence = st.sampled_from([{"op": "exists"}, {"op": "missing"}])
     match value_type:
         case ValueType.TEXT:
-            return st.one_of(presence, _comparisons(_TEXTS))
+            return st.one_of(presence, _comparisons(_TEXTS), _comparisons(_TEXTS), _searches())
         case ValueType.NUMBER:
             return st.one_of(presence, _comparisons(_NUMBERS))
         case ValueType.BOOLEAN:
@@ -168,6 +168,23 @@ def _comparisons(values: list[Any]) -> st.SearchStrategy[dict[str, Any]]:
         _pairs(["in", "not_in"], several),
         _pairs(["between"], ends),
     )
+
+
+def _searches() -> st.SearchStrategy[dict[str, Any]]:
+    parts = st.sampled_from([text for text in _TEXTS if text])
+    plain = _pairs(["contains", "starts_with", "ends_with"], parts)
+    return st.one_of(plain, _pairs(["matches"], patterns()))
+
+
+def patterns() -> st.SearchStrategy[str]:
+    """Patterns of the part of the language that is taken, built from its own words."""
+    atoms = ["a", "b", "A", "ä", ".", "\\d", "\\w", "\\S", "\\.", "\\\\", "\\n", "%", "-", "'"]
+    classes = ["[a-z]", "[^a]", "[]a]", "[^]]", "[a^]", "[-a]", "[\\]\\-^]", "[\\w-]", "[^\\d\\s]", "[+--]", "[[^]"]
+    repeated = st.sampled_from(["", "", "", "*", "+", "?", "{2}", "{0,1}", "{1,}", "+?"])
+    atom = st.builds(lambda atom, times: atom + times, st.sampled_from(atoms + classes), repeated)
+    several = st.lists(st.one_of(atom, st.sampled_from(["^", "$", "\\A", "\\z"])), min_size=1, max_size=4).map("".join)
+    grouped = st.builds(lambda inner, more, times: f"({inner}|{more}){times}", several, several, repeated)
+    return st.one_of(several, grouped, st.builds(lambda *parts: "".join(parts), several, grouped, several))
 
 
 def _pairs(ops: list[str], values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
