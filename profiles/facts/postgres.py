@@ -15,7 +15,15 @@ import sqlglot.expressions as sge
 from ibis.backends.sql.compilers import PostgresCompiler
 
 from profiles.facts.postgres_contexts import context_sql, events_of_people
-from profiles.facts.relations import ContextColumn, EventColumn, History, PropertyColumn, Reading, TraitColumn
+from profiles.facts.relations import (
+    EVERY_EVENT,
+    ContextColumn,
+    EventColumn,
+    History,
+    PropertyColumn,
+    Reading,
+    TraitColumn,
+)
 from profiles.facts.values import DATETIME_PATTERN, FINER_THAN_MICROSECONDS, ZONED_PATTERN, ValueType
 
 IDS = "%(ids)s::bigint[]"
@@ -122,13 +130,20 @@ def events_between(*, reading: Reading, names: Iterable[str], zone: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
+    """Names read as far back as each other; without names, all events but the `others`, which are read by name."""
+
     names: tuple[str, ...]
     bound: str | None
+    others: tuple[str, ...] = ()
 
 
 def _groups(histories: Sequence[History]) -> Iterable[_Group]:
     reaches: dict[int | None, list[History]] = {}
+    named = [history for history in histories if history.event != EVERY_EVENT]
     for history in histories:
+        if history.event == EVERY_EVENT:
+            yield _Group((), _bound(history), others=tuple(other.event for other in named))
+    for history in named:
         reaches.setdefault(_reach(history), []).append(history)
     for reach in sorted(reaches, key=lambda key: (key is None, key or 0)):
         members = reaches[reach]
@@ -168,11 +183,16 @@ def _any_group(groups: Sequence[_Group]) -> str:
     alternatives = " OR ".join(f"({_group_condition(group)})" for group in groups)
     if None in bounds:
         return f"({alternatives})"
+    if not all(group.names for group in groups):
+        return f"e.ts >= least({', '.join(str(bound) for bound in bounds)}) AND ({alternatives})"
     return f"e.name = ANY({names}) AND e.ts >= least({', '.join(str(bound) for bound in bounds)}) AND ({alternatives})"
 
 
 def _group_condition(group: _Group) -> str:
     names = f"e.name = ANY({_array(group.names)})"
+    if not group.names:
+        names = "left(e.name, 1) <> '$'"
+        names += f" AND e.name <> ALL({_array(group.others)})" if group.others else ""
     return names if group.bound is None else f"{names} AND e.ts >= {group.bound}"
 
 

@@ -23,6 +23,8 @@ _DTYPES = {
 }
 # Postgres cuts longer names off, and two cut names may be one.
 _LONGEST_NAME = 63
+#: The name of a history of all that somebody did, whatever it is called; calls that tell who they are excepted.
+EVERY_EVENT = ""
 
 
 def dtype(value_type: ValueType) -> str:
@@ -135,6 +137,8 @@ class Reading:
         for history in histories:
             known = spans.get(history.event)
             spans[history.event] = known.joined(history) if known else history
+        if EVERY_EVENT in spans:
+            spans = {event: history.joined(spans[EVERY_EVENT]) for event, history in spans.items()}
         return cls(
             traits=tuple(sorted(set(traits), key=lambda column: column.name)),
             extras=tuple(sorted(set(extras), key=lambda column: column.name)),

@@ -11,6 +11,7 @@ from typing import Any
 
 from profiles.facts.people import NOBODY
 from segments.rules.checks import population, typed_test, unknown_name
+from segments.rules.course_checks import course_problems
 from segments.rules.event_checks import event_problems
 from segments.rules.nodes import (
     ROOT,
@@ -18,8 +19,11 @@ from segments.rules.nodes import (
     EventLeaf,
     ListLeaf,
     Node,
+    RepeatedLeaf,
     Rule,
     SegmentLeaf,
+    SequenceLeaf,
+    SessionLeaf,
     Test,
     TraitLeaf,
     leaves_of,
@@ -89,6 +93,8 @@ def _problems(node: Node | Broken, catalogue: Catalogue, zone: tzinfo) -> Iterat
                     yield unknown_name("purpose", purpose, f"{path}.consent", catalogue.purposes)
             case EventLeaf():
                 yield from event_problems(leaf, path, catalogue, zone)
+            case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
+                yield from course_problems(leaf, path, catalogue, zone)
 
 
 def _trait(trait: str, test: Test, path: str, catalogue: Catalogue, zone: tzinfo) -> Iterator[Problem]:

@@ -341,7 +341,9 @@ def document() -> dict[str, Any]:
         "sequence": {"step_fields": [_field(field) for field in STEP_FIELDS], "steps": [FEWEST_STEPS, MOST_STEPS]},
         "session": {
             "fields": [_field(field) for field in SESSION_FIELDS],
-            "measures": {name: {"label": label, "result": result} for name, (label, result) in SESSION_MEASURES.items()},
+            "measures": {
+                name: {"label": label, "result": result} for name, (label, result) in SESSION_MEASURES.items()
+            },
         },
         "repeated": {"kinds": list(REPEATABLE), "measures": list(REPEATABLE_MEASURES), "most_times": MOST_TIMES},
         "nodes": {

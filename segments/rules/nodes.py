@@ -178,7 +178,9 @@ class NotOf:
     child: "Node"
 
 
-Leaf = TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf | ContextLeaf | SegmentLeaf | ListLeaf
+#: Leaves about a course of events, each with stages of its own.
+CourseLeaf = SequenceLeaf | SessionLeaf | RepeatedLeaf
+Leaf = CourseLeaf | TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf | ContextLeaf | SegmentLeaf | ListLeaf
 Node = AllOf | AnyOf | NotOf | Nested | Leaf
 # A rule has no property leaf outside a where, and a where has nothing but property leaves: the parser sees to it.
 Rule = Node

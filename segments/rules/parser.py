@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from segments.rules.event_shapes import event_leaf
-from segments.rules.language import NODES, Place
+from segments.rules.language import NODES, REPEATABLE, Place
 from segments.rules.nodes import (
     ROOT,
     AllOf,
@@ -24,6 +24,9 @@ from segments.rules.nodes import (
     TraitLeaf,
 )
 from segments.rules.problems import Problem, Refused, noun, shown, suggestion, words
+from segments.rules.repetitions import repeated_leaf
+from segments.rules.sequences import sequence_leaf
+from segments.rules.sessions import session_leaf, sessions
 from segments.rules.shapes import Broken, Parts
 from segments.rules.vocabulary import MAX_DEPTH, MAX_NODES
 
@@ -87,6 +90,9 @@ class _Reader:
         def where(part: Any, part_path: str) -> Any:
             return self.node(part, part_path, _CONDITION_KINDS, depth=depth + 1, above=above)
 
+        def repeatable(part: Any, part_path: str) -> Any:
+            return self.node(part, part_path, REPEATABLE, depth=depth + 1, above=above)
+
         match kind:
             case "all" | "any":
                 return self._combination(kind, raw[kind], f"{path}.{kind}", child, above)
@@ -109,6 +115,12 @@ class _Reader:
                 return ListLeaf(key) if key is not None else Broken()
             case "event":
                 return event_leaf(self.parts, raw, path, where=where)
+            case "sequence":
+                return sequence_leaf(self.parts, raw, path, where=where)
+            case "session":
+                return session_leaf(self.parts, raw, path) if kinds == REPEATABLE else sessions(self.parts, raw, path)
+            case "repeated":
+                return repeated_leaf(self.parts, raw, path, child=repeatable)
             case _:
                 return self.parts.refuse(path, f'"{kind}" cannot be asked yet.')
 

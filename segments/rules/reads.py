@@ -14,15 +14,20 @@ from profiles.facts.relations import (
     TraitColumn,
 )
 from profiles.facts.values import instant
+from segments.rules.course_reads import course_histories, course_keys, looked_at
 from segments.rules.nodes import (
     Condition,
     ConsentLeaf,
     ContextLeaf,
+    CourseLeaf,
     EventLeaf,
     ListLeaf,
     Period,
     PropertyLeaf,
+    RepeatedLeaf,
     Rule,
+    SequenceLeaf,
+    SessionLeaf,
     TraitLeaf,
     Within,
     leaves_of,
@@ -50,6 +55,8 @@ def touch_keys(rule: Rule) -> frozenset[str]:
                 keys.add(f"trait:{trait}")
             case EventLeaf(event, where=condition):
                 keys |= {f"event:{event}", *clock_keys(condition)}
+            case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
+                keys |= course_keys(leaf).union(*(clock_keys(looked.where) for looked in looked_at(leaf)))
             case ConsentLeaf(purpose):
                 keys.add(f"consent:{purpose}")
             case ListLeaf(key):
@@ -80,14 +87,21 @@ def reading_of(
     """Everything that `rules` read, once."""
     leaves = {leaf for rule in rules for _, leaf in leaves_of(rule)}
     events = [leaf for leaf in leaves if isinstance(leaf, EventLeaf)]
+    courses = [leaf for leaf in leaves if isinstance(leaf, SequenceLeaf | SessionLeaf | RepeatedLeaf)]
     return Reading.of(
         traits=(trait_column(leaf, catalogue=catalogue) for leaf in leaves if isinstance(leaf, TraitLeaf)),
         extras=(
             *_extras({leaf.purpose for leaf in leaves if isinstance(leaf, ConsentLeaf)}, consent_columns),
             *_listed({leaf.list for leaf in leaves if isinstance(leaf, ListLeaf)}, list_columns),
         ),
-        properties=(column for leaf in events for column in _property_columns(leaf, catalogue)),
-        histories=(_history(leaf, zone) for leaf in events),
+        properties=(
+            *(column for leaf in events for column in _property_columns(leaf, catalogue)),
+            *(column for leaf in courses for column in _course_columns(leaf, catalogue)),
+        ),
+        histories=(
+            *(_history(leaf, zone) for leaf in events),
+            *(history for leaf in courses for history in course_histories(leaf)),
+        ),
     )
 
 
@@ -118,10 +132,20 @@ def consent_names(purpose: str) -> tuple[str, str]:
 def _property_columns(leaf: EventLeaf, catalogue: Catalogue) -> Iterator[EventColumn]:
     if leaf.of is not None:
         yield of_column(leaf, catalogue=catalogue)
-    if leaf.where is not None:
-        for _, condition in leaves_of(leaf.where):
-            if isinstance(condition, PropertyLeaf | ContextLeaf):
-                yield property_column(leaf.event, condition, catalogue=catalogue)
+    yield from _condition_columns(leaf.event, leaf.where, catalogue)
+
+
+def _course_columns(leaf: CourseLeaf, catalogue: Catalogue) -> Iterator[EventColumn]:
+    if isinstance(leaf, RepeatedLeaf) and isinstance(leaf.leaf, EventLeaf):
+        yield from _property_columns(leaf.leaf, catalogue)
+    for looked in looked_at(leaf):
+        yield from _condition_columns(looked.event, looked.where, catalogue)
+
+
+def _condition_columns(event: str, where: Condition | None, catalogue: Catalogue) -> Iterator[EventColumn]:
+    for _, condition in leaves_of(where) if where is not None else ():
+        if isinstance(condition, PropertyLeaf | ContextLeaf):
+            yield property_column(event, condition, catalogue=catalogue)
 
 
 def _extras(purposes: Iterable[str], consent_columns: ConsentColumns | None) -> Iterator[ExtraColumn]:

@@ -167,6 +167,6 @@ def _said(step: Step, index: int, is_last: bool, condition: Callable[[Condition]
     if index == 0:
         return what
     if step.absent:
-        span = f"for at least {step.within.said}" if step.within is not None else ""
-        return " ".join(word for word in ("then", span, "up to now" if is_last else "", f"no {what}") if word)
+        span = f" for at least {step.within.said}" if step.within is not None else ""
+        return f"then no {what}{span}{' up to now' if is_last else ''}"
     return f"then {what}" if step.within is None else f"then within {step.within.said} {what}"

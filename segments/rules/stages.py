@@ -11,6 +11,7 @@ from profiles.facts.measures import moment
 from profiles.facts.relations import MOMENT, Relations
 from segments.rules import due
 from segments.rules.conditions import compared
+from segments.rules.course_stages import CourseStages
 from segments.rules.due import NEVER, Timed
 from segments.rules.event_stages import EventStages
 from segments.rules.nodes import (
@@ -23,7 +24,10 @@ from segments.rules.nodes import (
     Nested,
     Node,
     NotOf,
+    RepeatedLeaf,
     Rule,
+    SequenceLeaf,
+    SessionLeaf,
     TraitLeaf,
     Within,
     children_of,
@@ -78,7 +82,8 @@ def _leaf_stage(
 ) -> tuple[ir.Table, dict[Node, _Columns]]:
     event_leaves = tuple(leaf for leaf in leaves if isinstance(leaf, EventLeaf))
     events = EventStages(tables, event_leaves, catalogue=catalogue, zone=zone)
-    table = _side_by_side(tables, events)
+    courses = CourseStages(tables, leaves, catalogue=catalogue, zone=zone)
+    table = courses.beside(_side_by_side(tables, events))
     columns: dict[str, ir.Column] = {"profile_id": table.profile_id}
     placed: dict[Node, _Columns] = {}
     for number, leaf in enumerate(leaves):
@@ -92,6 +97,8 @@ def _leaf_stage(
                 timed, observed = Timed(listed, None), listed
             case EventLeaf():
                 timed, observed = events.timed(table, leaf)
+            case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
+                timed, observed = courses.timed(table, leaf)
         columns |= _named(timed, f"{number}")
         if observe:
             columns[_observed(number)] = observed
