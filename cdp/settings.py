@@ -109,6 +109,7 @@ METRICS: list[str] = [
     "profiles.retention.collect",
     "profiles.plans.metrics.collect",
     "segments.metrics.collect",
+    "segments.delivery.metrics.collect",
 ]
 EXPORT_TABLES: list[str] = [
     "profiles.exports.tables.people",
@@ -116,7 +117,12 @@ EXPORT_TABLES: list[str] = [
     "segments.exports.memberships",
 ]
 EXPORT_GATES: list[str] = ["consent.audiences.export_gate"]
-DOCTOR: list[str] = ["cdp.doctor.examine_platform", "profiles.doctor.examine", "segments.doctor.examine"]
+DOCTOR: list[str] = [
+    "cdp.doctor.examine_platform",
+    "profiles.doctor.examine",
+    "segments.doctor.examine",
+    "segments.delivery.doctor.examine",
+]
 
 # -- PostgreSQL: the owner migrates, the application's role writes ---------------------------------------------
 _EMBEDDED_SOCKET = CDP_DATA_DIR / "postgres.socket"
@@ -302,6 +308,8 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         [
             ("Segments", "segments.Segment", "filter_alt"),
             ("Funnels", "segments.Funnel", "stacked_bar_chart"),
+            ("Destinations", "segments.Destination", "send"),
+            ("Deliveries", "segments.DeliveryAttempt", "outgoing_mail"),
         ],
     ),
     (
@@ -370,6 +378,13 @@ UNFOLD = {
             "items": [
                 {"title": "Events", "link": reverse_lazy("admin:profiles_eventdefinition_changelist")},
                 {"title": "Properties", "link": reverse_lazy("admin:profiles_propertydefinition_changelist")},
+            ],
+        },
+        {
+            "models": ["segments.delivery", "segments.deliveryattempt"],
+            "items": [
+                {"title": "Attempts", "link": reverse_lazy("admin:segments_deliveryattempt_changelist")},
+                {"title": "Messages", "link": reverse_lazy("admin:segments_delivery_changelist")},
             ],
         },
         {

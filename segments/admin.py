@@ -24,6 +24,7 @@ from cdp.role_admin import LargeTableAdmin, person_of
 from cdp.templatetags.cdp_text import exact
 from segments import publishing, queries
 from segments.content import rule_of
+from segments.delivery.admin import DeliveryAdmin, DeliveryAttemptAdmin, DestinationAdmin
 from segments.forms import RuleForm
 from segments.funnels.admin import FunnelAdmin
 from segments.models import Membership, RuleEpoch, Segment
@@ -31,7 +32,14 @@ from segments.queries import Status
 from segments.reasons import why
 from segments.rules.sentences import sentence
 
-__all__ = ["FunnelAdmin", "MembershipAdmin", "SegmentAdmin"]
+__all__ = [
+    "DeliveryAdmin",
+    "DeliveryAttemptAdmin",
+    "DestinationAdmin",
+    "FunnelAdmin",
+    "MembershipAdmin",
+    "SegmentAdmin",
+]
 
 _CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.BROKEN: "bad"}
 

@@ -6,12 +6,16 @@ from segments.api.governance import SegmentGovernance
 from segments.api.members import MembersView
 from segments.api.segments import SegmentsView, SegmentView
 from segments.api.why import WhyView
+from segments.delivery.api import AttemptsView, DestinationGovernance, ReplayMessageView
 
 governance = SimpleRouter(trailing_slash=False)
 governance.register("v1/governance/segments", SegmentGovernance, basename="governance-segment")
+governance.register("v1/governance/destinations", DestinationGovernance, basename="governance-destination")
 
 urlpatterns = [
     path("", include("segments.api.ofrep.urls")),
+    path("v1/deliveries/<str:message_id>/replay", ReplayMessageView.as_view(), name="delivery-replay"),
+    path("v1/destinations/<slug:key>/attempts", AttemptsView.as_view(), name="destination-attempts"),
     path("v1/funnels", FunnelsView.as_view(), name="funnels"),
     path("v1/funnels/<slug:key>", FunnelView.as_view(), name="funnel"),
     path("v1/funnels/<slug:key>/history", FunnelHistoryView.as_view(), name="funnel-history"),
