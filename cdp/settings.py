@@ -95,6 +95,7 @@ LANE_STEPS: list[str] = ["consent.gates.lane_step", "segments.memberships.evalua
 READ_GATES: list[str] = ["consent.gates.read_gate"]
 AUDIENCES: list[str] = ["segments.queries.audiences"]
 MERGE_STEPS: list[str] = ["consent.gates.merge_step", "segments.memberships.merge_step"]
+UNSETTLED: list[str] = ["segments.freshness.unsettled"]  # asked at every read: from memory, at most a second old
 ERASURE_STEPS: list[str] = []
 FIRST_RUN: list[str] = ["consent.first_run.purposes"]
 SUBJECT_SECTIONS: list[str] = [
@@ -194,6 +195,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "identity rule": {"task": "profiles.roll_out_identity_rule", "schedule": 2.0, "options": {"expires": 10}},
     "imports": {"task": "profiles.run_imports", "schedule": 2.0, "options": {"expires": 10}},
     "exports": {"task": "profiles.run_exports", "schedule": 2.0, "options": {"expires": 10}},
+    "closed days": {"task": "segments.close_days", "schedule": 900.0, "options": {"expires": 900}},
     "consent exports": {"task": "consent.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "violations": {"task": "profiles.fold_violations", "schedule": 60.0, "options": {"expires": 60}},
     "retention": {"task": "profiles.retention", "schedule": 60.0, "options": {"expires": 60}},

@@ -1,7 +1,7 @@
 """Where somebody stood at a moment of the past, for statements over the past (`profiles.facts.past`).
 
-The standing is computed by `decisions.stand`, as it always is, from the entries that count; only then is it a row. Which
-version of a purpose was live is no matter of knowledge: it is the one that was in force at the moment.
+The standing is computed by `decisions.stand`, as it always is, from the entries that count; only then is it a row.
+Which version of a purpose was live is no matter of knowledge: it is the one that was in force at the moment.
 """
 
 from collections import defaultdict
@@ -30,9 +30,7 @@ TABLES: Mapping[str, str] = {
 }
 
 
-def parameters(
-    *, profile_id: int, origins: Iterable[int], at: datetime, known_at: datetime | None
-) -> dict[str, Any]:
+def parameters(*, profile_id: int, origins: Iterable[int], at: datetime, known_at: datetime | None) -> dict[str, Any]:
     """What TABLES asks for: where the person of these origins stood at `at`, by what was known at `known_at`."""
     rows = [
         projection.as_row(profile_id, purpose, standing)

@@ -97,6 +97,22 @@ def find_profile(*, type: str, value: str) -> int | None:
     return row[0] if row else None
 
 
+def find_origin(*, type: str, value: str) -> int | None:
+    """Return the origin of an identifier, or of a public profile id: what stays itself whoever it belongs to."""
+    asked = _asked(type, value)
+    if asked is None:
+        return None
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM origin WHERE id = %s"
+            if type == PROFILE_ID
+            else "SELECT origin_id FROM identifier WHERE type = %s AND hash = %s",
+            asked,
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
 def _asked(type: str, value: str) -> list[Any] | None:
     if "\x00" in value:
         return None

@@ -24,5 +24,10 @@ def examine(now: datetime, /) -> Iterator[Finding]:
             f"Segments that are still being filled: {', '.join(behind)}.",
             "For some minutes after an approval that is normal; after that see to the workers.",
         )
-    if live and not broken and not behind:
+    if called_off := [each.key for each in live if each.status == Status.CANCELLED]:
+        yield attention(
+            f"Segments whose backfill was called off: {', '.join(called_off)}. Who was not reached stands as before.",
+            "Take it up again on the segment's page, or submit a new version.",
+        )
+    if live and not broken and not behind and not called_off:
         yield fine(f"{len(live)} live segments are complete.")

@@ -9,6 +9,7 @@ from django.db import connection, connections
 
 from profiles.api.reads import Audience
 from segments.content import rule_of
+from segments.freshness import Freshness, of_status
 from segments.models import Membership, RuleEpoch, Segment
 from segments.rules.sentences import sentence
 
@@ -20,6 +21,7 @@ class Status(StrEnum):
     BACKFILLING = "backfilling"
     READY = "ready"
     BROKEN = "broken"
+    CANCELLED = "cancelled"
     RETIRED = "retired"
 
 
@@ -36,6 +38,7 @@ class Summary:
     size: int
     published_at: datetime | None
     ready_at: datetime | None
+    freshness: Freshness = Freshness.READY
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +129,5 @@ def _summary(head: Segment, row: RuleEpoch | None, size: int) -> Summary:
         size=size,
         published_at=row.published_at if row else None,
         ready_at=row.ready_at if row else None,
+        freshness=of_status(row.status) if row else Freshness.READY,
     )

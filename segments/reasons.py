@@ -1,21 +1,19 @@
 """Why a person is in a segment, or why not: said by the evaluator itself, about the live rule and now."""
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
 
 from django.db import connection, transaction
 
 from cdp.governance.models import DecisionKind
 from profiles import lanes
 from profiles.models import Profile
-from segments import rulebook
-from segments.judging import compiled
+from segments import freshness, rulebook
+from segments.freshness import Freshness
+from segments.looking import Seen, look, verdict
 from segments.models import Membership, SegmentDecision
 from segments.rulebook import LiveRule
-from segments.rules.explain import Explanation, Observed, explain
+from segments.standpoint import Known, Standpoint
 
 _LOCK_PERSON = """
 SELECT p.id, p.merged_into FROM origin o JOIN profile p ON p.id = o.root_id WHERE o.id = %s FOR NO KEY UPDATE OF p
@@ -33,23 +31,24 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
-    """The whole answer. `changes_at` is when time alone will next change it; `stay` is the open or the latest stay."""
+    """The whole answer: what was seen, under which version, and what the platform said.
+
+    `stay` is the open or the latest stay; of a moment of the past, the one that stood then or was the latest before.
+    `known` is None for an answer about now.
+    """
 
     profile_id: int
     segment: LiveRule
-    is_member: bool
     approval: Approval | None
-    explanation: Explanation
-    changes_at: datetime | None
+    seen: Seen
     stay: Membership | None
     as_of: datetime
+    freshness: Freshness
+    known: Known | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    is_member: bool
-    changes_at: datetime | None
-    explanation: Explanation
+    @property
+    def is_member(self) -> bool:
+        return self.seen.is_member
 
 
 @transaction.atomic
@@ -64,52 +63,35 @@ def why(*, profile_id: int, key: str, now: datetime) -> Reasons | None:
     if person is None:
         return None
     rulebook.hold()
-    live = _live(key)
+    book = rulebook.current()
+    live = next((live for live in book.rules if live.key == key), None)
     if live is None:
         return None
     as_of = _no_earlier_than_judged(now, person)
-    seen = _look(live, person, now=as_of)
-    if seen.is_member != _is_in(person, live):
+    if verdict(live, Standpoint(person, as_of), catalogue=book.catalogue) != _is_in(person, live):
         lanes.refresh(person)
         as_of = _no_earlier_than_judged(now, person)
-        seen = _look(live, person, now=as_of)
+    seen = look(live, Standpoint(person, as_of), catalogue=book.catalogue)
+    if seen is None:
+        return None
     return Reasons(
         profile_id=person,
         segment=live,
-        is_member=seen.is_member,
-        approval=_approval(live),
-        explanation=seen.explanation,
-        changes_at=seen.changes_at,
+        approval=approval_of(live.version_id),
+        seen=seen,
         stay=_latest_stay(person, live),
         as_of=as_of,
+        freshness=freshness.of_segment(live.segment_id),
     )
 
 
-def as_tree(explanation: Explanation, *, blind: Collection[str] = ()) -> Mapping[str, Any]:
-    """An explanation as JSON: what each node says, whether it holds (null: unknown), what was observed.
-
-    Leaves at the paths `blind` keep back everything but their place, and so does what they are combined into: with the
-    comparison and its answer the value would be told.
-    """
-    tree: dict[str, Any] = {"path": explanation.path}
-    if _is_told(explanation, blind):
-        tree |= {"sentence": explanation.sentence, "holds": explanation.value}
-        if not explanation.children:
-            tree["observed"] = _as_json(explanation.observed)
-    if explanation.children:
-        tree["children"] = [as_tree(child, blind=blind) for child in explanation.children]
-    return tree
-
-
-def _is_told(explanation: Explanation, blind: Collection[str]) -> bool:
-    return explanation.path not in blind and all(_is_told(child, blind) for child in explanation.children)
-
-
-def _as_json(observed: Observed) -> Any:
-    """Numbers as JSON numbers, as the frozen evidence spells them."""
-    if isinstance(observed, Decimal):
-        return int(observed) if observed == observed.to_integral_value() else float(observed)
-    return observed
+def approval_of(version_id: int, *, until: datetime | None = None) -> Approval | None:
+    """Return the approval that let a version go live; with `until`, the latest one by then."""
+    decisions = SegmentDecision.objects.filter(version=version_id, decision=DecisionKind.APPROVE)
+    if until is not None:
+        decisions = decisions.filter(at__lte=until)
+    decision = decisions.select_related("decided_by").order_by("-at", "-pk").first()
+    return Approval(decision.decided_by.username, decision.at, decision.comment) if decision else None
 
 
 def _locked(profile_id: int) -> int | None:
@@ -133,21 +115,6 @@ def _no_earlier_than_judged(now: datetime, profile_id: int) -> datetime:
     return max(now, judged) if judged else now
 
 
-def _live(key: str) -> LiveRule | None:
-    book = rulebook.current()
-    return next((live for live in book.rules if live.key == key), None)
-
-
-def _look(live: LiveRule, profile_id: int, *, now: datetime) -> _Seen:
-    statement = compiled({live.key: live.rule}, catalogue=rulebook.current().catalogue, leaves=True)
-    with connection.cursor() as cursor:
-        cursor.execute(statement.sql, {"ids": [profile_id], "now": now})
-        found = cursor.fetchone()
-        row = dict(zip((column.name for column in cursor.description), found, strict=True)) if found else {}
-    explanation = explain(live.rule, statement.leaf_values(rule=live.key, row=row))
-    return _Seen(bool(row[statement.values[live.key]]), row[statement.dues[live.key]], explanation)
-
-
 def _is_in(profile_id: int, live: LiveRule) -> bool:
     return Membership.objects.current().filter(profile_id=profile_id, segment=live.segment_id).exists()
 
@@ -155,12 +122,3 @@ def _is_in(profile_id: int, live: LiveRule) -> bool:
 def _latest_stay(profile_id: int, live: LiveRule) -> Membership | None:
     stays = Membership.objects.filter(profile_id=profile_id, segment=live.segment_id)
     return stays.select_related("version", "standing_version", "left_version").order_by("-entered_at").first()
-
-
-def _approval(live: LiveRule) -> Approval | None:
-    decision = (
-        SegmentDecision.objects.filter(version=live.version_id, decision=DecisionKind.APPROVE)
-        .select_related("decided_by")
-        .first()
-    )
-    return Approval(decision.decided_by.username, decision.at, decision.comment) if decision else None

@@ -21,7 +21,7 @@ from typing import Any
 
 from consent import past as consent_past
 from profiles.facts import past
-from profiles.identity.past import origins_at
+from profiles.identity.past import origins_at, origins_of
 
 _FOREVER = "infinity"
 
@@ -60,4 +60,6 @@ class Standpoint:
 
     def origins(self) -> tuple[int, ...]:
         """Everything that was this person, by the knowledge that counts."""
-        return origins_at(profile_id=self.profile_id, at=self.at if self.known is Known.THEN else datetime.max)
+        if self.known is Known.THEN:
+            return origins_at(profile_id=self.profile_id, at=self.at)
+        return origins_of(profile_id=self.profile_id)

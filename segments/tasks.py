@@ -5,7 +5,8 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from segments import backfill, costs, doorbell, publishing
+from cdp.governance import timetable
+from segments import backfill, costs, doorbell, history, publishing, shadows
 from segments.delivery.tasks import deliver as deliver
 
 #: A backfill of millions takes minutes: between shares the worker looks at what events left.
@@ -24,6 +25,12 @@ def run_backfill() -> None:
 
 
 @shared_task(name="segments.measure_costs")
+@shared_task(name="segments.close_days")
+def close_days() -> None:
+    """Count the days that are over."""
+    history.close_days(now=timezone.now())
+
+
 def measure_costs() -> None:
     """Keep the figure of what each live rule costs."""
     costs.measure(now=timezone.now(), seconds=SHARE_SECONDS)

@@ -1,8 +1,10 @@
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from segments.api.backfill import BackfillView, CancelBackfillView, ResumeBackfillView
 from segments.api.funnels import FunnelHistoryView, FunnelReportView, FunnelsView, FunnelView
 from segments.api.governance import SegmentGovernance
+from segments.api.history import DaysView
 from segments.api.members import MembersView
 from segments.api.segments import SegmentsView, SegmentView
 from segments.api.why import WhyView
@@ -23,6 +25,10 @@ urlpatterns = [
     path("v1/segments", SegmentsView.as_view(), name="segments"),
     path("v1/segments/<slug:key>", SegmentView.as_view(), name="segment"),
     path("v1/segments/<slug:key>/members", MembersView.as_view(), name="segment-members"),
+    path("v1/segments/<slug:key>/days", DaysView.as_view(), name="segment-days"),
+    path("v1/segments/<slug:key>/backfill", BackfillView.as_view(), name="segment-backfill"),
+    path("v1/segments/<slug:key>/backfill/cancel", CancelBackfillView.as_view(), name="segment-backfill-cancel"),
+    path("v1/segments/<slug:key>/backfill/resume", ResumeBackfillView.as_view(), name="segment-backfill-resume"),
     path("v1/profiles/<slug:type>:<identifier:value>/segments/<slug:key>/why", WhyView.as_view(), name="profile-why"),
     path("", include(governance.urls)),
 ]

@@ -30,6 +30,7 @@ from cdp.outages import is_passing
 from cdp.problems import FieldError, Problem, problem_response
 from profiles.api import disclosure
 from profiles.api.disclosure import TRAIT, Disclosure
+from profiles.api.reads import unsettled
 from profiles.queries import Sections
 
 PARTS = ("identifiers", "traits", "segments", "consent")
@@ -109,6 +110,8 @@ def _body(person: Disclosure, *, verbose: bool) -> bytes:
         spelled = _part(part, person, profile, verbose=verbose)
         if spelled is not None:
             told.append(b',"%s":%s' % (part.encode(), spelled))
+    if person.tells("segments"):
+        told.append(b',"unsettled":%s' % encode(unsettled()))
     if person.tells_activity:
         told.append(
             b',"first_seen_at":%s,"last_seen_at":%s,"event_count":%d'
@@ -199,6 +202,13 @@ class Described(APIView):
     """Stands for `read_profile` in the OpenAPI document; it never runs."""
 
     authentication_classes = (KeyAuthentication,)
+    tags = TagSerializer(many=True, required=False)
+    unsettled = serializers.DictField(
+        child=serializers.ChoiceField(choices=["backfilling", "stale"]),
+        required=False,
+        help_text="Live segments that are not ready, by key: backfilling or stale. Who was not reached by the live"
+        " version yet stands in them, or not, as the version before decided. Empty while every segment is ready.",
+    )
 
     @extend_schema(
         operation_id="profiles_read",

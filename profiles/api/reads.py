@@ -51,6 +51,11 @@ def audiences(profile_id: int) -> dict[str, Audience]:
     return {name: found for ask in _load(tuple(settings.AUDIENCES)) for name, found in ask(profile_id).items()}
 
 
+def unsettled() -> dict[str, str]:
+    """Ask every list of UNSETTLED which groups not everybody has been judged for yet, and in a word why."""
+    return {name: state for ask in _load(tuple(settings.UNSETTLED)) for name, state in ask().items()}
+
+
 def withhold(read: Read) -> tuple[Withheld, ...]:
     """Ask every gate in the order of settings what must not be told."""
     return tuple(withheld for gate in _load(tuple(settings.READ_GATES)) for withheld in gate(read))

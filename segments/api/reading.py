@@ -53,9 +53,7 @@ class Reader:
 
     def _lists(self, field: str) -> bool:
         """As reads of profiles take the list: a part or one trait by its name, or "traits" for all of them."""
-        if not self.listed or field in self.listed:
-            return True
-        return field.startswith("traits.") and "traits" in self.listed
+        return not self.listed or field in self.listed or field.partition(".")[0] in self.listed
 
     def record(
         self,

@@ -15,6 +15,7 @@ from cdp.api.schema import problems
 from cdp.models import Scope
 from cdp.roles import Role
 from segments import queries
+from segments.freshness import Freshness
 from segments.models import Segment
 
 _READERS = (key_with(Scope.SEGMENTS_READ, *Role),)
@@ -30,6 +31,11 @@ class SummarySerializer(serializers.Serializer):
     size = serializers.IntegerField(help_text="Members now. Counted up to 5,000; a larger figure is an estimate.")
     published_at = serializers.DateTimeField(allow_null=True)
     ready_at = serializers.DateTimeField(allow_null=True)
+    freshness = serializers.ChoiceField(
+        choices=[state.value for state in Freshness],
+        help_text="ready: everybody was judged by the live version; backfilling; stale: the backfill was called off, or"
+        " the rule cannot be run any more, and who was not reached stays as the version before left them.",
+    )
 
 
 class SegmentsView(APIView):

@@ -55,9 +55,7 @@ def repair(rule: Rule, truths: Mapping[str, Truth], *, wanted: bool) -> Repair:
     )
 
 
-def _outcomes(
-    twice: Sequence[list[str]], truths: Mapping[str, Truth]
-) -> Iterator[tuple[tuple[list[str], Truth], ...]]:
+def _outcomes(twice: Sequence[list[str]], truths: Mapping[str, Truth]) -> Iterator[tuple[tuple[list[str], Truth], ...]]:
     options = [dict.fromkeys((truths[paths[0]], True, False)) for paths in twice]
     for values in product(*options):
         yield tuple(zip(twice, values, strict=True))

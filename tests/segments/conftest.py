@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from consent import catalogue
+from segments import freshness
 from tests.segments.world import World
 
 
@@ -21,5 +22,7 @@ def committed_world(transactional_db: None) -> World:
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     catalogue.forget()
+    freshness.forget()
     yield
     catalogue.forget()
+    freshness.forget()

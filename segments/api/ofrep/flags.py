@@ -10,6 +10,7 @@ from django.db import connections
 from msgspec.json import decode
 
 from profiles.api.disclosure import TRAIT, Disclosure
+from segments.freshness import Freshness, of_status
 
 PROFILE = "profile"
 SEGMENT_FLAG = "segment."
@@ -42,6 +43,7 @@ class LiveSegment:
     key: str
     version: int
     is_settled: bool
+    status: str = Freshness.READY.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ class Person:
 
 # The latest epoch of a segment says how far it has come.
 _LIVE = """
-SELECT segment.key, version.number, NOT (epoch.status = 'backfilling' AND NOT epoch.replaces)
+SELECT segment.key, version.number, NOT (epoch.status IN ('backfilling', 'cancelled') AND NOT epoch.replaces),
+       epoch.status
   FROM segment
   JOIN segment_version AS version ON version.id = segment.live_version_id
   JOIN LATERAL (SELECT status, replaces FROM rule_epoch WHERE segment_id = segment.id ORDER BY epoch DESC LIMIT 1)
@@ -96,7 +99,7 @@ def live_segments(keys: Iterable[str] | None = None) -> tuple[LiveSegment, ...]:
     """Return the live segments, or those of them that are named."""
     with connections["reads"].cursor() as cursor:
         cursor.execute(_LIVE, {"keys": None if keys is None else list(keys)})
-        return tuple(LiveSegment(*row) for row in cursor.fetchall())
+        return tuple(LiveSegment(*told, of_status(status).value) for *told, status in cursor.fetchall())
 
 
 def fields_of(key: str) -> frozenset[str]:
@@ -139,11 +142,11 @@ def of_segment(segment: LiveSegment, person: Person | None) -> Evaluation:
     if not person.told.tells("segments"):
         return person.withheld(key, "segments")
     if entry := person.segments.get(segment.key):
-        since = {"version": entry["version"], "entered_at": entry["entered_at"]}
+        since = {"version": entry["version"], "entered_at": entry["entered_at"], "status": segment.status}
         return Evaluation(key, Reason.MATCH, "member", True, since)
     if not segment.is_settled:
-        return Evaluation(key, Reason.UNKNOWN, "backfilling")
-    return Evaluation(key, Reason.MATCH, "non-member", False, {"version": segment.version})
+        return Evaluation(key, Reason.UNKNOWN, "backfilling", metadata={"status": segment.status})
+    return Evaluation(key, Reason.MATCH, "non-member", False, {"version": segment.version, "status": segment.status})
 
 
 def of_trait(name: str, person: Person | None) -> Evaluation:
