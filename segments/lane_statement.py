@@ -23,8 +23,9 @@ from profiles.facts.postgres import escaped, quoted
 from segments import judging
 from segments.rulebook import LiveRule, Rulebook
 from segments.rules.compiler import Compiled, LeafColumns, TooManyRules
-from segments.rules.nodes import EventLeaf, Rule, TraitLeaf, leaves_of
+from segments.rules.nodes import EventLeaf, RepeatedLeaf, Rule, SessionLeaf, TraitLeaf, leaves_of
 from segments.rules.parser import Refused
+from segments.rules.vocabulary import Op
 
 # A Postgres function takes at most 100 arguments, and a rule may have more leaves.
 _ARGUMENTS = 50
@@ -226,7 +227,9 @@ def _leaves(live: LiveRule, columns: tuple[LeafColumns, ...]) -> str:
 
 def _tests(rule: Rule) -> Iterator[tuple[str, str]]:
     for path, leaf in leaves_of(rule):
-        if isinstance(leaf, TraitLeaf | EventLeaf):
+        if isinstance(leaf, RepeatedLeaf):
+            yield path, f", 'op', {_text(Op.GE)}, 'value', {leaf.times}"
+        elif isinstance(leaf, TraitLeaf | EventLeaf | SessionLeaf):
             yield path, f", 'op', {_text(leaf.test.op)}, 'value', {_json(leaf.test.value)}::jsonb"
 
 

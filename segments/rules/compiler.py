@@ -27,7 +27,7 @@ from profiles.facts import postgres
 from profiles.facts.relations import ExtraColumn, Reading, relations
 from segments.rules.checker import check
 from segments.rules.explain import LeafValue
-from segments.rules.nodes import AllOf, AnyOf, Node, Rule, children_of, leaves_of
+from segments.rules.nodes import AllOf, AnyOf, Node, Rule, SequenceLeaf, children_of, leaves_of
 from segments.rules.parser import Refused
 from segments.rules.reads import reading_of, touch_keys
 from segments.rules.resolving import resolve
@@ -149,7 +149,8 @@ def _parts(rules: Mapping[str, Rule]) -> Iterator[dict[int, Rule]]:
 
 def _widest(nodes: Collection[Node], rules: int) -> int:
     combinations = sum(isinstance(node, AllOf | AnyOf) for node in nodes)
-    return 4 * (len(nodes) - combinations) + 2 * combinations + 2 * rules
+    steps = sum(len(node.steps) for node in nodes if isinstance(node, SequenceLeaf))
+    return 4 * (len(nodes) - combinations) + 4 * steps + 2 * combinations + 2 * rules
 
 
 def _nodes(node: Node) -> Iterator[Node]:
