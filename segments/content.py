@@ -19,6 +19,7 @@ from segments.rules.nodes import Rule
 from segments.rules.parser import Problem, parse
 from segments.rules.sentences import sentence
 from segments.rules.vocabulary import Catalogue
+from segments.thresholds import bands
 
 MOST_SHADOW = timedelta(days=90)
 
@@ -49,6 +50,7 @@ FIELDS: Mapping[str, Callable[[Any], str | None]] = MappingProxyType(
         "acknowledged": _acknowledged,
         "approvals": _approvals,
         "shadow": _shadow,
+        "thresholds": bands.misfit,
         STARTS_AT: _left_to_the_schedule,
         ENDS_AT: _left_to_the_schedule,
     }

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from consent.audiences import consent_columns
 from segments.catalogue import workspace_zone
+from segments.lists.columns import list_columns
 from segments.rules.compiler import Compiled, compile
 from segments.rules.nodes import Rule
 from segments.rules.vocabulary import Catalogue
@@ -21,6 +22,7 @@ def compiled(
         workspace_tz=str(zone_or_workspace(zone)),
         leaves=leaves,
         consent_columns=consent_columns,
+        list_columns=list_columns,
     )
 
 

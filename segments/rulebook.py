@@ -13,15 +13,16 @@ from uuid import UUID
 
 from django.db import connection
 
-from segments.content import rule_of
-from segments.dependencies import catalogue_of
+from segments.dependencies import catalogue_of, published_rules
 from segments.models import EpochStatus, RuleEpoch
+from segments.rules.course_reads import ANY_EVENT
 from segments.rules.nodes import Rule, leaves_of
-from segments.rules.reads import touch_keys
+from segments.rules.reads import NEW_IDENTIFIER, touch_keys
 from segments.rules.vocabulary import Catalogue
 
 EVERYTHING = "*"
 _SEGMENT = "segment:"
+_EVENT = "event:"
 _LOCK = 0x5E67_0001
 _KEPT_STATEMENTS = 64
 # A Postgres select has at most 1,664 columns: two per rule and two per leaf it freezes as evidence.
@@ -30,7 +31,10 @@ _COLUMNS_PER_STATEMENT = 1_500
 
 @dataclass(frozen=True, slots=True)
 class LiveRule:
-    """One segment's live version, with what the lane stamps on its decisions."""
+    """One segment's live version, with what the lane stamps on its decisions.
+
+    `rule` holds the rules nested in it and the values of its thresholds, so what touches them touches it.
+    """
 
     segment_id: int
     key: str
@@ -77,9 +81,11 @@ class Rulebook:
 
     def affected(self, keys: Iterable[str]) -> frozenset[int]:
         """The segments that a change of these keys can touch."""
-        changed = frozenset(keys)
+        changed = frozenset(NEW_IDENTIFIER if key.startswith(NEW_IDENTIFIER) else key for key in keys)
         if EVERYTHING in changed:
             return self.everything
+        if any(key.startswith(_EVENT) for key in changed):
+            changed |= {ANY_EVENT}
         return frozenset(rule.segment_id for rule in self.rules if not changed.isdisjoint(rule.touched_by))
 
     def sets(self, segment_ids: frozenset[int]) -> Iterator[frozenset[int]]:
@@ -147,19 +153,30 @@ def _load(epoch: int, stamp: UUID | None) -> Rulebook:
     # Only what governance calls live: an epoch row, whoever wrote it, brings nothing to life.
     rows = RuleEpoch.objects.latest_per_segment().select_related("segment", "version")
     live = [row for row in rows if row.version_id and row.version_id == row.segment.live_version_id]
+    rules = published_rules(live)
     fitting = [row for row in live if row.status != EpochStatus.BROKEN]
     return Rulebook(
         epoch=epoch,
         stamp=stamp,
-        rules=tuple(map(_live_rule, fitting)),
-        broken=tuple(_live_rule(row) for row in live if row.status == EpochStatus.BROKEN),
+        rules=tuple(_live_rule(row, rules[row.epoch]) for row in fitting),
+        broken=tuple(_live_rule(row, rules[row.epoch]) for row in live if row.status == EpochStatus.BROKEN),
         catalogue=catalogue_of(row.dependencies for row in fitting),
     )
 
 
-def _live_rule(row: RuleEpoch) -> LiveRule:
+def as_published(row: RuleEpoch) -> Rulebook:
+    """The book of one rule alone, as it was published in an epoch that may be over: for looks at the past."""
+    return Rulebook(
+        epoch=row.epoch,
+        stamp=row.stamp,
+        rules=(_live_rule(row, published_rules([row])[row.epoch]),),
+        broken=(),
+        catalogue=catalogue_of([row.dependencies]),
+    )
+
+
+def _live_rule(row: RuleEpoch, rule: Rule) -> LiveRule:
     assert row.version is not None
-    rule = rule_of(row.version.content)
     return LiveRule(
         segment_id=row.segment_id,
         key=row.segment.key,

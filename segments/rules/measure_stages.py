@@ -143,6 +143,8 @@ class MeasureStages:
         match walk.follow:
             case Follow.NEWEST:
                 return to_newest
+            case Follow.OLDEST:
+                return {_oldest(number): table.ts.min(where=_known(table, leaf, number))}
             case Follow.HIDDEN:
                 older = table[_hidden_by(number)]
                 holds = self._holds(table[_amount(number)], leaf, table.ts)
@@ -175,6 +177,8 @@ class MeasureStages:
         number, place = self._numbers[leaf], self._places[leaf]
         if walk.follow is Follow.NEWEST:
             return table[_newest(number)]
+        if walk.follow is Follow.OLDEST:
+            return table[_oldest(number)]
         if walk.rank is not None:
             return (observed >= walk.rank).ifelse(table[_rank(number, walk.rank)], ibis.null())
         true, false = table[_turns("true", place)], table[_turns("false", place)]
@@ -251,6 +255,10 @@ def _total(number: int) -> str:
 
 def _newest(number: int) -> str:
     return f"newest_{number}"
+
+
+def _oldest(number: int) -> str:
+    return f"oldest_{number}"
 
 
 def _rank(number: int, rank: int) -> str:

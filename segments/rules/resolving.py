@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from segments.rules.nodes import (
+    ROOT,
     AllOf,
     AnyOf,
     EventLeaf,
@@ -26,7 +27,7 @@ from segments.rules.nodes import (
     children_of,
     leaves_of,
 )
-from segments.rules.thresholds import Threshold, threshold_of
+from segments.rules.thresholds import Taken, Threshold, threshold_of
 from segments.rules.vocabulary import Catalogue, Op
 
 #: With everything it leans on. A rule of two parts that leans on another twice, and so on, doubles with every step.
@@ -60,6 +61,27 @@ def thresholds_in(rule: Rule) -> dict[str, Measured]:
 def resolve(rule: Rule, *, catalogue: Catalogue) -> Rule:
     """The rule with nested rules and known thresholds in place; what is not known stays, for the checker to refuse."""
     return _resolved(rule, catalogue, ())
+
+
+def with_taken(rule: Rule, taken: Mapping[str, Taken], path: str = ROOT) -> Rule:
+    """The rule with the thresholds at these paths taken."""
+
+    def below(child_path: str, child: Node) -> Node:
+        return with_taken(child, taken, child_path)
+
+    match rule:
+        case AllOf():
+            return AllOf(tuple(below(*child) for child in children_of(rule, path)))
+        case AnyOf():
+            return AnyOf(tuple(below(*child) for child in children_of(rule, path)))
+        case NotOf(child):
+            return NotOf(below(f"{path}.not", child))
+        case Nested(key, child):
+            return Nested(key, below(f"{path}.segment", child))
+        case TraitLeaf(test=test) | EventLeaf(test=test) if path in taken:
+            return replace(rule, test=replace(test, value=taken[path]))
+        case _:
+            return rule
 
 
 def segments_used(rule: Rule) -> frozenset[str]:

@@ -6,6 +6,10 @@ that event's time plus the window. That holds for refunds (a sum can rise again)
 same moment leave together. Where only the number counts and there is one threshold r, it comes down to the r-th newest;
 with r = 1 to the newest, for which no order is needed at all. The latest value stays until the newest event leaves. The
 first value gives way to that of the next newer moment, so there it is asked which event each one is hidden by.
+
+A value taken from the population moves, and who lies on the other side of it is looked at then; but nobody is whose
+answer stays, though theirs may turn earlier under the new value than under the old. So a leaf that compares with one is
+due when its own side next changes at all, at the oldest event, which holds for any value.
 """
 
 import enum
@@ -17,7 +21,7 @@ from profiles.facts.measures import Measure
 from profiles.facts.values import ValueType
 from segments.rules.nodes import EventLeaf, Test, Within
 from segments.rules.reference import compare
-from segments.rules.thresholds import is_open
+from segments.rules.thresholds import Taken, is_open
 from segments.rules.vocabulary import Op
 
 #: Measures that count something, and only fall as events leave.
@@ -31,6 +35,7 @@ class Follow(enum.Enum):
     NEWEST = "only the newest event matters"
     NEWER = "the measure of what is strictly newer than each event"
     HIDDEN = "the value of each event once the older ones have left"
+    OLDEST = "any event that leaves"
 
 
 def series_of(leaf: EventLeaf) -> EventLeaf:
@@ -52,6 +57,8 @@ def walk_of(leaf: EventLeaf) -> Walk | None:
     if not isinstance(leaf.window, Within):
         return None
     seconds = leaf.window.seconds
+    if isinstance(leaf.test.value, Taken):
+        return None if is_open(leaf.test.value) else Walk(seconds, Follow.OLDEST)
     if leaf.measure is Measure.LAST:
         return Walk(seconds, Follow.NEWEST)
     if leaf.measure is Measure.FIRST:
