@@ -10,6 +10,7 @@ from profiles.facts.people import Consent, Event, Person
 from profiles.facts.values import ValueType
 from segments.rules.language import NOT_OF_MEASURES
 from segments.rules.vocabulary import Catalogue
+from tests.generative.course_strategies import course_leaves
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # the night in which Berlin's clocks change
 
@@ -49,7 +50,8 @@ def rules(depth: int = 3) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def leaves() -> st.SearchStrategy[dict[str, Any]]:
-    return st.one_of(_event_leaves(), _event_leaves(), _trait_leaves(), st.just({"consent": "p"}))
+    courses = course_leaves(_combined(_property_leaves(), 1))
+    return st.one_of(_event_leaves(), _event_leaves(), courses, _trait_leaves(), st.just({"consent": "p"}))
 
 
 def people() -> st.SearchStrategy[Person]:
@@ -213,7 +215,9 @@ def _events() -> st.SearchStrategy[tuple[Any, ...]]:
             "on": _dates_or_junk(),
         }
     )
-    return st.tuples(st.sampled_from(["A", "A", "B"]), moments(), properties)
+    # A page is one to sessions alone, and who tells that he is somebody does nothing.
+    names = st.sampled_from(["A", "A", "A", "A", "B", "B", "Page Viewed", "$identify"])
+    return st.tuples(names, moments(), properties)
 
 
 def _numbered(events: list[tuple[Any, ...]]) -> tuple[Event, ...]:

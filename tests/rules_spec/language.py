@@ -22,7 +22,7 @@ CATALOGUE = Catalogue(
         "signed_up_at": ValueType.DATETIME,
         "tags": ValueType.LIST,
     },
-    events=frozenset({"Product Viewed", "Order Completed"}),
+    events=frozenset({"Product Viewed", "Order Completed", "Cart Created", "Page Viewed"}),
     properties={
         ("Product Viewed", "category"): ValueType.TEXT,
         ("Product Viewed", "price"): ValueType.NUMBER,
@@ -42,6 +42,7 @@ class Example:
     people: str
     events: str = ""
     consents: str = ""
+    lists: str = ""
     members: Collection[int] = ()
     unknown: Collection[int] = ()
     due: Mapping[int, str | None] = field(default_factory=dict)

@@ -25,6 +25,10 @@ SECTIONS = (
     "events.test_periods",
     "events.test_sum",
     "events.test_where",
+    "courses.test_sequences",
+    "courses.test_absent_steps",
+    "courses.test_sessions",
+    "courses.test_repetitions",
     "consent.test_consent",
 )
 
