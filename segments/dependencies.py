@@ -17,10 +17,13 @@ from segments.content import rule_of
 from segments.models import RuleEpoch, SegmentVersion
 from segments.rules.checker import check
 from segments.rules.course_reads import looked_at
+from segments.rules.event_reads import property_of, selections_of
 from segments.rules.nodes import (
     Condition,
     ConsentLeaf,
     EventLeaf,
+    EventNode,
+    LifecycleLeaf,
     ListLeaf,
     PropertyLeaf,
     RepeatedLeaf,
@@ -28,6 +31,7 @@ from segments.rules.nodes import (
     SequenceLeaf,
     SessionLeaf,
     TraitLeaf,
+    TrendLeaf,
     leaves_of,
 )
 from segments.rules.parser import parse
@@ -130,7 +134,7 @@ def _reads(rule: Rule, catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
         match leaf:
             case TraitLeaf(trait):
                 yield "trait", trait, str(catalogue.traits.get(trait, _UNKNOWN))
-            case EventLeaf():
+            case EventLeaf() | LifecycleLeaf() | TrendLeaf():
                 yield from _event_reads(leaf, catalogue)
             case RepeatedLeaf(EventLeaf() as repeated):
                 yield from _event_reads(repeated, catalogue)
@@ -143,10 +147,11 @@ def _reads(rule: Rule, catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
                 yield "list", key, "list" if key in catalogue.lists else _UNKNOWN
 
 
-def _event_reads(leaf: EventLeaf, catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
-    yield from _selected_reads(leaf.event, leaf.where, catalogue)
-    if leaf.of:
-        yield _property_read(leaf.event, leaf.of, catalogue)
+def _event_reads(leaf: EventNode, catalogue: Catalogue) -> Iterator[tuple[str, ...]]:
+    for looked in selections_of(leaf):
+        yield from _selected_reads(looked.event, looked.where, catalogue)
+    if of := property_of(leaf):
+        yield _property_read(leaf.event, of, catalogue)
 
 
 def _selected_reads(event: str, where: Condition | None, catalogue: Catalogue) -> Iterator[tuple[str, ...]]:

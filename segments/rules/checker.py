@@ -12,11 +12,12 @@ from typing import Any
 from profiles.facts.people import NOBODY
 from segments.rules.checks import population, typed_test, unknown_name
 from segments.rules.course_checks import course_problems
-from segments.rules.event_checks import event_problems
+from segments.rules.event_checks import event_problems, lifecycle_problems, trend_problems
 from segments.rules.nodes import (
     ROOT,
     ConsentLeaf,
     EventLeaf,
+    LifecycleLeaf,
     ListLeaf,
     Node,
     RepeatedLeaf,
@@ -26,6 +27,7 @@ from segments.rules.nodes import (
     SessionLeaf,
     Test,
     TraitLeaf,
+    TrendLeaf,
     leaves_of,
 )
 from segments.rules.parser import Broken, Problem, read
@@ -93,6 +95,10 @@ def _problems(node: Node | Broken, catalogue: Catalogue, zone: tzinfo) -> Iterat
                     yield unknown_name("purpose", purpose, f"{path}.consent", catalogue.purposes)
             case EventLeaf():
                 yield from event_problems(leaf, path, catalogue, zone)
+            case LifecycleLeaf():
+                yield from lifecycle_problems(leaf, path, catalogue, zone)
+            case TrendLeaf():
+                yield from trend_problems(leaf, path, catalogue, zone)
             case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
                 yield from course_problems(leaf, path, catalogue, zone)
 

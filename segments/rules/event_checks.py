@@ -19,7 +19,18 @@ from segments.rules.checks import (
 )
 from segments.rules.contexts import context_misfits
 from segments.rules.language import MEASURES, NOT_OF_MEASURES, OPERATORS_OF_CONTEXT, OPERATORS_OF_RESULT, Result
-from segments.rules.nodes import Condition, ContextLeaf, EventLeaf, Period, PropertyLeaf, Test, Within, leaves_of
+from segments.rules.nodes import (
+    Condition,
+    ContextLeaf,
+    EventLeaf,
+    LifecycleLeaf,
+    Period,
+    PropertyLeaf,
+    Test,
+    TrendLeaf,
+    Within,
+    leaves_of,
+)
 from segments.rules.problems import Problem, shown, words
 from segments.rules.selecting import Selects
 from segments.rules.thresholds import Taken, Threshold, threshold_of
@@ -37,6 +48,29 @@ def event_problems(leaf: EventLeaf, path: str, catalogue: Catalogue, zone: tzinf
         yield from _measure(leaf, path, catalogue, zone)
         yield from population(leaf.test, path, catalogue)
     yield from selection_problems(leaf, path, catalogue, zone)
+
+
+def lifecycle_problems(leaf: LifecycleLeaf, path: str, catalogue: Catalogue, zone: tzinfo) -> Iterator[Problem]:
+    yield from selection_problems(leaf, path, catalogue, zone)
+    since = leaf.not_since
+    if since is not None and since.event not in catalogue.events:
+        yield unknown_name("event", since.event, f"{path}.not_since", catalogue.events)
+    elif since is not None and since.where is not None:
+        yield from condition_problems(since.event, since.where, f"{path}.not_since.where", catalogue, zone)
+
+
+def trend_problems(leaf: TrendLeaf, path: str, catalogue: Catalogue, zone: tzinfo) -> Iterator[Problem]:
+    place = f"{path}.trend"
+    if leaf.event in catalogue.events and leaf.of is not None:
+        yield from measured_type(leaf.event, leaf.of, leaf.measure, place, catalogue)
+    yield from selection_problems(leaf, place, catalogue, zone)
+    allowed = frozenset(map(Op, OPERATORS_OF_RESULT[Result.NUMBER]))
+    if leaf.test.op not in allowed:
+        yield wrong_operator("A trend", leaf.test.op, path, allowed)
+    elif threshold_of(leaf.test.value) is not None:
+        yield Problem(f"{path}.value", "A trend is compared with a number: its own past is what it is measured by.")
+    else:
+        yield from numeric_problems("trend", leaf.test, path)
 
 
 def selection_problems(leaf: Selects, path: str, catalogue: Catalogue, zone: tzinfo) -> Iterator[Problem]:

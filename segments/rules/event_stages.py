@@ -14,10 +14,12 @@ import ibis.expr.types as ir
 from profiles.facts.measures import Measure
 from profiles.facts.relations import Relations
 from segments.rules.due import Timed
+from segments.rules.lifecycle_stages import LifecycleStages
 from segments.rules.measure_stages import MeasureStages
-from segments.rules.nodes import EventLeaf, Leaf
+from segments.rules.nodes import EventLeaf, Leaf, LifecycleLeaf, TrendLeaf
 from segments.rules.recency_stages import RecencyStages
 from segments.rules.selections import Columns, Future, Futures, Selector, clocks
+from segments.rules.trend_stages import TrendStages
 from segments.rules.vocabulary import Catalogue
 
 
@@ -91,5 +93,9 @@ def _family_of(leaf: Leaf) -> type[Family]:
             return RecencyStages
         case EventLeaf():
             return MeasureStages
+        case LifecycleLeaf():
+            return LifecycleStages
+        case TrendLeaf():
+            return TrendStages
         case _:
             raise TypeError(f"looks at no events: {leaf!r}")

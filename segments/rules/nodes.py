@@ -8,7 +8,7 @@ from decimal import Decimal
 from profiles.facts.measures import Measure
 from profiles.facts.values import Scalar, ValueType, typed
 from segments.rules.thresholds import Taken, Threshold
-from segments.rules.vocabulary import Op, SessionMeasure, Unit
+from segments.rules.vocabulary import Lifecycle, Op, SessionMeasure, Unit
 
 Literal = str | bool | Decimal
 
@@ -105,6 +105,30 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class LifecycleLeaf:
+    """A stage of life: the first time, back after a pause of `after`, or nothing of `not_since` since the latest."""
+
+    lifecycle: Lifecycle
+    event: str
+    window: Within | Period | None = None
+    where: "Condition | None" = None
+    after: Within | None = None
+    not_since: Step | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrendLeaf:
+    """A count or sum over the window divided by that of the window before it."""
+
+    event: str
+    measure: Measure
+    test: Test
+    window: Within
+    of: str | None = None
+    where: "Condition | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class SequenceLeaf:
     """Steps one after the other, the first of them in the last `within`."""
 
@@ -178,9 +202,11 @@ class NotOf:
     child: "Node"
 
 
+#: Leaves about the events of one name.
+EventNode = EventLeaf | LifecycleLeaf | TrendLeaf
 #: Leaves about a course of events, each with stages of its own.
 CourseLeaf = SequenceLeaf | SessionLeaf | RepeatedLeaf
-Leaf = CourseLeaf | TraitLeaf | EventLeaf | ConsentLeaf | PropertyLeaf | ContextLeaf | SegmentLeaf | ListLeaf
+Leaf = CourseLeaf | EventNode | TraitLeaf | ConsentLeaf | PropertyLeaf | ContextLeaf | SegmentLeaf | ListLeaf
 Node = AllOf | AnyOf | NotOf | Nested | Leaf
 # A rule has no property leaf outside a where, and a where has nothing but property leaves: the parser sees to it.
 Rule = Node

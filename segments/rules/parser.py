@@ -9,6 +9,7 @@ from typing import Any
 
 from segments.rules.event_shapes import event_leaf
 from segments.rules.language import NODES, REPEATABLE, Place
+from segments.rules.lifecycles import lifecycle_leaf
 from segments.rules.nodes import (
     ROOT,
     AllOf,
@@ -28,6 +29,7 @@ from segments.rules.repetitions import repeated_leaf
 from segments.rules.sequences import sequence_leaf
 from segments.rules.sessions import session_leaf, sessions
 from segments.rules.shapes import Broken, Parts
+from segments.rules.trends import trend_leaf
 from segments.rules.vocabulary import MAX_DEPTH, MAX_NODES
 
 __all__ = ["Broken", "Problem", "Refused", "parse", "read", "shown", "suggestion"]
@@ -115,6 +117,10 @@ class _Reader:
                 return ListLeaf(key) if key is not None else Broken()
             case "event":
                 return event_leaf(self.parts, raw, path, where=where)
+            case "lifecycle":
+                return lifecycle_leaf(self.parts, raw, path, where=where)
+            case "trend":
+                return trend_leaf(self.parts, raw, path, where=where)
             case "sequence":
                 return sequence_leaf(self.parts, raw, path, where=where)
             case "session":

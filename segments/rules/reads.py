@@ -8,28 +8,28 @@ from profiles.facts.relations import (
     ContextColumn,
     EventColumn,
     ExtraColumn,
-    History,
     PropertyColumn,
     Reading,
     TraitColumn,
 )
-from profiles.facts.values import instant
 from segments.rules.course_reads import course_histories, course_keys, looked_at
+from segments.rules.event_reads import event_histories, property_of, selections_of
 from segments.rules.nodes import (
     Condition,
     ConsentLeaf,
     ContextLeaf,
     CourseLeaf,
     EventLeaf,
+    EventNode,
+    LifecycleLeaf,
     ListLeaf,
-    Period,
     PropertyLeaf,
     RepeatedLeaf,
     Rule,
     SequenceLeaf,
     SessionLeaf,
     TraitLeaf,
-    Within,
+    TrendLeaf,
     leaves_of,
 )
 from segments.rules.vocabulary import PRESENCE, Catalogue
@@ -53,8 +53,9 @@ def touch_keys(rule: Rule) -> frozenset[str]:
         match leaf:
             case TraitLeaf(trait):
                 keys.add(f"trait:{trait}")
-            case EventLeaf(event, where=condition):
-                keys |= {f"event:{event}", *clock_keys(condition)}
+            case EventLeaf() | LifecycleLeaf() | TrendLeaf():
+                for looked in selections_of(leaf):
+                    keys |= {f"event:{looked.event}", *clock_keys(looked.where)}
             case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
                 keys |= course_keys(leaf).union(*(clock_keys(looked.where) for looked in looked_at(leaf)))
             case ConsentLeaf(purpose):
@@ -86,7 +87,7 @@ def reading_of(
 ) -> Reading:
     """Everything that `rules` read, once."""
     leaves = {leaf for rule in rules for _, leaf in leaves_of(rule)}
-    events = [leaf for leaf in leaves if isinstance(leaf, EventLeaf)]
+    events = [leaf for leaf in leaves if isinstance(leaf, EventNode)]
     courses = [leaf for leaf in leaves if isinstance(leaf, SequenceLeaf | SessionLeaf | RepeatedLeaf)]
     return Reading.of(
         traits=(trait_column(leaf, catalogue=catalogue) for leaf in leaves if isinstance(leaf, TraitLeaf)),
@@ -99,7 +100,7 @@ def reading_of(
             *(column for leaf in courses for column in _course_columns(leaf, catalogue)),
         ),
         histories=(
-            *(_history(leaf, zone) for leaf in events),
+            *(history for leaf in events for history in event_histories(leaf, zone)),
             *(history for leaf in courses for history in course_histories(leaf)),
         ),
     )
@@ -118,9 +119,9 @@ def property_column(event: str, leaf: PropertyLeaf | ContextLeaf, *, catalogue: 
     return PropertyColumn(event, leaf.property, value_type, presence=leaf.test.op in PRESENCE)
 
 
-def of_column(leaf: EventLeaf, *, catalogue: Catalogue) -> PropertyColumn:
+def of_column(leaf: EventNode, *, catalogue: Catalogue) -> PropertyColumn:
     """The property that is measured."""
-    of = leaf.of or ""
+    of = property_of(leaf) or ""
     return PropertyColumn(leaf.event, of, catalogue.properties[leaf.event, of])
 
 
@@ -129,10 +130,11 @@ def consent_names(purpose: str) -> tuple[str, str]:
     return f"consent:{purpose}", f"consent_until:{purpose}"
 
 
-def _property_columns(leaf: EventLeaf, catalogue: Catalogue) -> Iterator[EventColumn]:
-    if leaf.of is not None:
+def _property_columns(leaf: EventNode, catalogue: Catalogue) -> Iterator[EventColumn]:
+    if property_of(leaf) is not None:
         yield of_column(leaf, catalogue=catalogue)
-    yield from _condition_columns(leaf.event, leaf.where, catalogue)
+    for looked in selections_of(leaf):
+        yield from _condition_columns(looked.event, looked.where, catalogue)
 
 
 def _course_columns(leaf: CourseLeaf, catalogue: Catalogue) -> Iterator[EventColumn]:
@@ -165,13 +167,3 @@ def _listed(keys: Iterable[str], list_columns: ListColumns | None) -> Iterator[E
         if list_columns is None:
             raise ValueError(f"a rule reads the list {key}: pass list_columns")
         yield from list_columns(key)
-
-
-def _history(leaf: EventLeaf, zone: tzinfo) -> History:
-    match leaf.window:
-        case Within():
-            return History(leaf.event, seconds=leaf.window.seconds)
-        case Period(start=str() as start):
-            return History(leaf.event, since=instant(start, zone=zone))
-        case _:
-            return History(leaf.event, all_time=True)

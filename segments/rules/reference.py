@@ -7,13 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from profiles.facts.contexts import CONTEXTS, context_value
 from profiles.facts.measures import Measure
 from profiles.facts.people import Event, Person
-from profiles.facts.values import Json, Scalar, ValueType, instant, typed
+from profiles.facts.values import Json, Scalar, ValueType, instant, ratio, typed
 from segments.rules.course_meaning import Answers, course_holds, course_moments
+from segments.rules.event_reads import selections_of
+from segments.rules.lifecycles import holds as lifecycle_holds
 from segments.rules.logic import Truth, all_of, any_of, not_of
 from segments.rules.measuring import elapsed, measured_value, since_moment, spans_of
 from segments.rules.nodes import (
@@ -22,6 +25,7 @@ from segments.rules.nodes import (
     ConsentLeaf,
     ContextLeaf,
     EventLeaf,
+    LifecycleLeaf,
     ListLeaf,
     Nested,
     Node,
@@ -34,6 +38,7 @@ from segments.rules.nodes import (
     SessionLeaf,
     Test,
     TraitLeaf,
+    TrendLeaf,
     Within,
     leaves_of,
 )
@@ -41,6 +46,7 @@ from segments.rules.patterns import found
 from segments.rules.resolving import resolve
 from segments.rules.selecting import Selects
 from segments.rules.thresholds import is_open
+from segments.rules.trends import window_of
 from segments.rules.vocabulary import Catalogue, Op
 
 
@@ -105,6 +111,11 @@ class _Meaning:
                 value = self.measure(node, now)
                 value_type = ValueType.NUMBER if isinstance(value, Decimal) else self._measured_type(node)
                 return None if value is None else self._compared(node.test, value, value_type)
+            case LifecycleLeaf():
+                return self._lifecycle(node, now)
+            case TrendLeaf(test=test):
+                value = self._trend(node, now)
+                return None if value is None else self._compared(test, value, ValueType.NUMBER)
             case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
                 return course_holds(node, self._answers(), now)
             case _:
@@ -119,6 +130,17 @@ class _Meaning:
     def measure(self, leaf: EventLeaf, now: datetime) -> Scalar | None:
         events = self._counted(leaf, now)
         return measured_value(leaf, events, value_type=self._measured_type(leaf), zone=self.zone)
+
+    def _lifecycle(self, leaf: LifecycleLeaf, now: datetime) -> bool:
+        happened, *others = (
+            [event.ts for event in self._counted(selection, now)] for selection in selections_of(leaf)
+        )
+        return lifecycle_holds(leaf, happened, [*chain(*others)], inside=lambda ts: self._inside(leaf.window, ts, now))
+
+    def _trend(self, leaf: TrendLeaf, now: datetime) -> Decimal | None:
+        before = now - timedelta(seconds=leaf.window.seconds)
+        this, last = (self.measure(window_of(leaf), moment) for moment in (now, before))
+        return ratio(this, last) if isinstance(this, Decimal) and isinstance(last, Decimal) else None
 
     def _measured_type(self, leaf: EventLeaf) -> ValueType:
         """The type of the property that is measured; what measures none gives a number."""
@@ -139,6 +161,12 @@ class _Meaning:
                             for within in spans_of(leaf.test):
                                 yield event.ts + timedelta(seconds=within.seconds)
                                 yield event.ts + timedelta(seconds=within.seconds, microseconds=1)
+                case LifecycleLeaf() | TrendLeaf():
+                    names = {selection.event for selection in selections_of(leaf)}
+                    span = leaf.window.seconds if isinstance(leaf.window, Within) else 0
+                    for event in self.person.events:
+                        if event.name in names:
+                            yield from (event.ts + timedelta(seconds=times * span) for times in (0, 1, 2))
                 case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
                     yield from course_moments(leaf, self.person.events)
                 case TraitLeaf(trait, Test(Op.WITHIN_LAST, Within() as within)):

@@ -1,5 +1,6 @@
 """What the leaves that look at events have in common."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from segments.rules.nodes import Condition, Period, Within
@@ -16,3 +17,12 @@ class Selects(Protocol):
 
     @property
     def where(self) -> Condition | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The events of a name that a condition is true for, whenever they were."""
+
+    event: str
+    where: Condition | None = None
+    window: None = None

@@ -38,7 +38,7 @@ class Selector:
             case Within():
                 conditions.append(table.ts > table[start_name(selects.window.seconds)])
             case Period():
-                conditions.append(self.in_period(table, selects.window))
+                conditions.append(self.in_period(table.ts, selects.window))
         if selects.where is not None:
             conditions.append(self.condition(table, selects.event, selects.where))
         return reduce(and_, conditions)
@@ -52,11 +52,11 @@ class Selector:
 
         return where(condition, column_of=column_of, ts=table.ts, zone=self.zone)
 
-    def in_period(self, table: ir.Table, period: Period | None) -> ir.BooleanValue:
+    def in_period(self, ts: ir.TimestampColumn, period: Period | None) -> ir.BooleanValue:
         if period is None:
             return ibis.literal(True)
         start, end = (None if text is None else instant(text, zone=self.zone) for text in (period.start, period.end))
-        return in_period(ts=table.ts, start=start, end=end)
+        return in_period(ts=ts, start=start, end=end)
 
 
 class Futures:
@@ -74,7 +74,7 @@ class Futures:
         return {
             f"future_{number}": (table.ts > table.now)
             & (table.name == event)
-            & self._selector.in_period(table, period)
+            & self._selector.in_period(table.ts, period)
             for (event, period), number in self._numbers.items()
         }
 

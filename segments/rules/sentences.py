@@ -6,12 +6,14 @@ from types import MappingProxyType
 
 from profiles.facts.contexts import CONTEXTS
 from profiles.facts.measures import Measure
+from segments.rules.lifecycles import lifecycle_sentence
 from segments.rules.nodes import (
     AllOf,
     AnyOf,
     ConsentLeaf,
     ContextLeaf,
     EventLeaf,
+    LifecycleLeaf,
     ListLeaf,
     Literal,
     Nested,
@@ -25,12 +27,14 @@ from segments.rules.nodes import (
     SessionLeaf,
     Test,
     TraitLeaf,
+    TrendLeaf,
     Within,
 )
 from segments.rules.repetitions import repeated_sentence
 from segments.rules.sequences import sequence_sentence
 from segments.rules.sessions import session_sentence
 from segments.rules.thresholds import Taken, Threshold, described, told
+from segments.rules.trends import trend_sentence
 from segments.rules.vocabulary import Op
 
 _PHRASES: Mapping[Op, str] = MappingProxyType({
@@ -98,6 +102,10 @@ def sentence(node: Node) -> str:
             return f"the person is on the list “{key}”"
         case EventLeaf():
             return _event(node)
+        case LifecycleLeaf():
+            return lifecycle_sentence(node, when=_window(node.window), condition=_grouped)
+        case TrendLeaf():
+            return trend_sentence(node, amount=_amount, condition=_grouped)
         case SequenceLeaf():
             return sequence_sentence(node, condition=_grouped)
         case SessionLeaf():
@@ -115,8 +123,12 @@ def _grouped(node: Node) -> str:
     return f"({sentence(node)})" if many else sentence(node)
 
 
+def _amount(test: Test) -> str:
+    return _filled(_AMOUNTS.get(test.op, ""), test)
+
+
 def _event(leaf: EventLeaf) -> str:
-    amount = _filled(_AMOUNTS.get(leaf.test.op, ""), leaf.test)
+    amount = _amount(leaf.test)
     what = f"“{leaf.event}”" if leaf.where is None else f"“{leaf.event}” where {_grouped(leaf.where)}"
     if leaf.measure in (Measure.SINCE_LAST, Measure.SINCE_FIRST):
         which = "latest" if leaf.measure is Measure.SINCE_LAST else "first"

@@ -19,7 +19,9 @@ from segments.rules.nodes import (
     AnyOf,
     ConsentLeaf,
     EventLeaf,
+    EventNode,
     Leaf,
+    LifecycleLeaf,
     ListLeaf,
     Nested,
     Node,
@@ -29,6 +31,7 @@ from segments.rules.nodes import (
     SequenceLeaf,
     SessionLeaf,
     TraitLeaf,
+    TrendLeaf,
     Within,
     children_of,
     leaves_of,
@@ -80,7 +83,7 @@ def part_of(
 def _leaf_stage(
     leaves: tuple[Leaf, ...], tables: Relations, catalogue: Catalogue, zone: tzinfo, observe: bool
 ) -> tuple[ir.Table, dict[Node, _Columns]]:
-    event_leaves = tuple(leaf for leaf in leaves if isinstance(leaf, EventLeaf))
+    event_leaves = tuple(leaf for leaf in leaves if isinstance(leaf, EventNode))
     events = EventStages(tables, event_leaves, catalogue=catalogue, zone=zone)
     courses = CourseStages(tables, leaves, catalogue=catalogue, zone=zone)
     table = courses.beside(_side_by_side(tables, events))
@@ -95,7 +98,7 @@ def _leaf_stage(
             case ListLeaf(key):
                 listed = table[list_name(key)].fill_null(False)
                 timed, observed = Timed(listed, None), listed
-            case EventLeaf():
+            case EventLeaf() | LifecycleLeaf() | TrendLeaf():
                 timed, observed = events.timed(table, leaf)
             case SequenceLeaf() | SessionLeaf() | RepeatedLeaf():
                 timed, observed = courses.timed(table, leaf)

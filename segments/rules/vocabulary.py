@@ -38,6 +38,12 @@ class Op(enum.StrEnum):
     MATCHES = "matches"
 
 
+class Lifecycle(enum.StrEnum):
+    FIRST_TIME = "first_time"
+    RETURNED = "returned"
+    NOT_SINCE = "not_since"
+
+
 class Unit(enum.StrEnum):
     SECOND = "s"
     MINUTE = "m"

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from profiles.facts.people import Consent, Event, Person
 from profiles.facts.values import ValueType
 from segments.rules.language import NOT_OF_MEASURES
+from segments.rules.parser import parse
 from segments.rules.vocabulary import Catalogue
 from tests.generative.course_strategies import course_leaves
+from tests.rules_spec.snapshots import Snapshots
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # the night in which Berlin's clocks change
 
@@ -28,6 +30,13 @@ CATALOGUE = Catalogue(
         }.items()
     },
     purposes=frozenset({"p"}),
+    segments={
+        "some": parse({"any": [{"trait": "n", "op": ">=", "value": 1}, {"list": "l"}]}),
+        "busy": parse({"event": "A", "measure": "count", "op": ">=", "value": 2, "within": "1m"}),
+        "both": parse({"all": [{"segment": "busy"}, {"not": {"segment": "some"}}]}),
+    },
+    lists=frozenset({"l", "m"}),
+    thresholds=Snapshots({"p50": 1, "p80": 0.2, "p99": None, "mean + 2 SD": 2.5, "mean + -1 SD": -0.1}, 5, START),
 )
 
 _TEXTS = ["", "a", "A", "ä", "z", "%", "o'b", "\\", "ab\n", "a-^]["]
@@ -46,12 +55,39 @@ def moments() -> st.SearchStrategy[datetime]:
 
 
 def rules(depth: int = 3) -> st.SearchStrategy[dict[str, Any]]:
-    return _combined(leaves(), depth)
+    return _combined(st.one_of(leaves(), leaves(), leaves(), _trends(), nested_segments(), thresholds()), depth)
 
 
 def leaves() -> st.SearchStrategy[dict[str, Any]]:
+    """Those that are due exactly when they change."""
     courses = course_leaves(_combined(_property_leaves(), 1))
-    return st.one_of(_event_leaves(), _event_leaves(), courses, _trait_leaves(), st.just({"consent": "p"}))
+    others = st.one_of(_trait_leaves(), _plain())
+    return st.one_of(_event_leaves(), _event_leaves(), courses, _lifecycles(), others)
+
+
+def nested_segments() -> st.SearchStrategy[dict[str, Any]]:
+    """Whole rules in the place of a leaf, which are due no more exactly than other combinations."""
+    return st.sampled_from([{"segment": key} for key in CATALOGUE.segments])
+
+
+def thresholds() -> st.SearchStrategy[dict[str, Any]]:
+    """Comparisons with the population, which are due when the person's own side changes: sound, and early."""
+    taken = [{"percentile": 50}, {"percentile": 80, "over": "some"}, {"percentile": 99}]
+    taken += [{"mean_plus_sd": 2, "over": "both"}, {"mean_plus_sd": -1}]
+    compared = _pairs(["<", "<=", ">", ">="], st.sampled_from(taken))
+    of_events = _event_leaves().filter(_is_of_a_number).flatmap(lambda leaf: compared.map(lambda test: leaf | test))
+    return st.one_of(of_events, of_events, compared.map(lambda test: {"trait": "n"} | test))
+
+
+def _is_of_a_number(leaf: dict[str, Any]) -> bool:
+    if leaf["measure"].startswith("since"):
+        return False
+    of_a_value = leaf["measure"] in {"min", "max", "first", "last"}
+    return not of_a_value or CATALOGUE.properties[leaf["event"], leaf["of"]] is ValueType.NUMBER
+
+
+def _plain() -> st.SearchStrategy[dict[str, Any]]:
+    return st.sampled_from([{"consent": "p"}, {"list": "l"}, {"list": "m"}])
 
 
 def people() -> st.SearchStrategy[Person]:
@@ -67,6 +103,7 @@ def people() -> st.SearchStrategy[Person]:
         ),
         events=st.lists(_events(), max_size=8).map(_numbered),
         consents=st.one_of(st.just({}), _consents().map(lambda consent: {"p": consent})),
+        lists=st.frozensets(st.sampled_from(["l", "m"])),
     )
 
 
@@ -97,21 +134,46 @@ def _property_leaves() -> st.SearchStrategy[dict[str, Any]]:
 
 def _event_leaves() -> st.SearchStrategy[dict[str, Any]]:
     measure = st.one_of(_counts(), _counts(), _amounts(), _values_of_properties())
-    window = st.one_of(
-        st.just({}),
+    measured = _joined(_selections(), measure, st.one_of(st.just({}), _windows()))
+    recency = _joined(_selections(), _elapsed())
+    return st.one_of(measured, measured, measured, recency)
+
+
+def _lifecycles() -> st.SearchStrategy[dict[str, Any]]:
+    after = st.sampled_from(_SPANS).map(lambda span: {"lifecycle": "returned", "after": span})
+    other = st.one_of(st.sampled_from(["A", "B"]), _selections())
+    since = other.map(lambda other: {"lifecycle": "not_since", "not_since": other})
+    first = _joined(_windows(), st.just({"lifecycle": "first_time"}))
+    later = _joined(st.one_of(st.just({}), _windows()), st.one_of(after, since))
+    return _joined(_selections(), st.one_of(first, later))
+
+
+def _trends() -> st.SearchStrategy[dict[str, Any]]:
+    measure = st.sampled_from([{"measure": "count"}, {"measure": "sum", "of": "amount"}])
+    within = st.sampled_from(_SPANS).map(lambda span: {"within": span})
+    inner = _joined(_selections(), measure, within).map(lambda trend: {"trend": trend})
+    return _joined(inner, _comparisons([0, 0.5, 1, 2, 0.333333333, -1]))
+
+
+def _selections() -> st.SearchStrategy[dict[str, Any]]:
+    """Events of a name, some with a condition."""
+    event = st.sampled_from(["A", "A", "B"]).map(lambda event: {"event": event})
+    where = st.one_of(st.just({}), _combined(_property_leaves(), 1).map(lambda condition: {"where": condition}))
+    return _joined(event, where)
+
+
+def _windows() -> st.SearchStrategy[dict[str, Any]]:
+    return st.one_of(
         st.sampled_from(_SPANS).map(lambda span: {"within": span}),
         st.sampled_from(_SPANS).map(lambda span: {"within": span}),
         st.sampled_from(_DATES[:3]).map(lambda start: {"from": start}),
         st.just({"from": "2026-03-29T00:20:00Z", "to": "2026-03-29T02:30:01"}),
         st.sampled_from(_DATES[:3]).map(lambda end: {"to": end}),
     )
-    where = st.one_of(st.just({}), _combined(_property_leaves(), 1).map(lambda condition: {"where": condition}))
-    event = st.sampled_from(["A", "A", "B"])
-    measured = st.builds(
-        lambda event, *parts: {"event": event} | parts[0] | parts[1] | parts[2], event, measure, window, where
-    )
-    recency = st.builds(lambda event, *parts: {"event": event} | parts[0] | parts[1], event, _elapsed(), where)
-    return st.one_of(measured, measured, measured, recency)
+
+
+def _joined(*parts: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.tuples(*parts).map(lambda told: {key: value for part in told for key, value in part.items()})
 
 
 def _counts() -> st.SearchStrategy[dict[str, Any]]:
@@ -123,7 +185,9 @@ def _counts() -> st.SearchStrategy[dict[str, Any]]:
 def _amounts() -> st.SearchStrategy[dict[str, Any]]:
     measure = st.sampled_from(["sum", "sum", "avg", "avg", "min", "max"])
     return st.builds(
-        lambda measure, test: {"measure": measure, "of": "amount"} | test, measure, _comparisons(_NUMBERS)
+        lambda measure, test: {"measure": measure, "of": "amount"} | test,
+        measure,
+        _comparisons([*_NUMBERS, 0.5, 0.333333333]),
     )
 
 
