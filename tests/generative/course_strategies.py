@@ -56,7 +56,7 @@ def _repeated_sessions() -> st.SearchStrategy[Rule]:
             "repeated": {"session": session} | test,
             "times": times,
             "within": window,
-        },  # fmt: skip
+        },
         _session(),
         st.one_of(_durations(), _numbers(["pages", "engagement"])),
         st.integers(1, 3),
@@ -76,7 +76,7 @@ def _repeated_events(where: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
             "repeated": {"event": event, "within": inner} | part | measure,
             "times": times,
             "within": window,
-        },  # fmt: skip
+        },
         st.sampled_from(_EVENTS),
         st.sampled_from(_SPANS),
         where,
