@@ -8,8 +8,7 @@ from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -27,9 +26,9 @@ from segments.content import rule_of
 from segments.delivery.admin import DeliveryAdmin, DeliveryAttemptAdmin, DestinationAdmin
 from segments.forms import RuleForm
 from segments.funnels.admin import FunnelAdmin
+from segments.history_pages import HistoryPages
 from segments.models import Membership, RuleEpoch, Segment
 from segments.queries import Status
-from segments.reasons import why
 from segments.rules.sentences import sentence
 
 __all__ = [
@@ -41,11 +40,11 @@ __all__ = [
     "SegmentAdmin",
 ]
 
-_CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.BROKEN: "bad"}
+_CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.CANCELLED: "warning", Status.BROKEN: "bad"}
 
 
 @admin.register(Segment)
-class SegmentAdmin(GovernedAdmin):
+class SegmentAdmin(HistoryPages, GovernedAdmin):
     """Segments with their size and how far they have come."""
 
     content_form = RuleForm
@@ -68,25 +67,10 @@ class SegmentAdmin(GovernedAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.why_view)
-        return [path("<slug:key>/why/<int:profile_id>/", view, name="segments_segment_why"), *super().get_urls()]
+        return [*builder_patterns(), *self.history_urls(), *super().get_urls()]
 
-    def why_view(self, request: HttpRequest, key: str, profile_id: int) -> HttpResponse:
-        """Answer why a person is in a segment or is not, for the row that opens on the person's page."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        now = timezone.now()
-        with transaction.atomic():
-            reasons = why(profile_id=profile_id, key=key, now=now)
-            access.record(
-                actor=Actor.person(person_of(request)),
-                action="profile.why",
-                profile_ids=[reasons.profile_id if reasons else profile_id],
-                purpose="administration",
-                fields=[f"segments.{key}"],
-                now=now,
-            )
-        return TemplateResponse(request, "segments/why.html", {"reasons": reasons})
+    def _versions_context(self, request: HttpRequest, head: Any) -> dict[str, Any]:
+        return {**super()._versions_context(request, head), **self.history_context(request, head)}
 
     def first_content(self) -> Any:
         return {"rule": {"trait": "country", "op": "=", "value": "DE"}}
