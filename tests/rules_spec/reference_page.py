@@ -43,10 +43,16 @@ rule      = {"all": [rule, …]} | {"any": [rule, …]} | {"not": rule} | trait 
 trait     = {"trait": name, "op": op, "value": value}
 event     = {"event": name, "measure": "count" | "sum", "of": property (sum only), "op": op, "value": value,
              "within": "10m" | "24h" | "30d" …   or   "from": date, "to": date   or   neither,
+          | sequence | session | repeated
              "where": condition}
 condition = {"all": [condition, …]} | {"any": [condition, …]} | {"not": condition}
           | {"property": name, "op": op, "value": value}
 consent   = {"consent": purpose}
+sequence  = {"sequence": [step, …], "within": duration}
+step      = {"event": name, "where": condition, "within": duration since the step before, "absent": true | false}
+session   = {"session": {"gap": duration, "events": [name, …], "ended": true | false}, "within": duration,
+             "measure": "count" | "duration" | "pages" | "engagement", "op": op, "value": number or duration}
+repeated  = {"repeated": event or session (the session without "within"), "times": number, "within": duration}
 ```
 
 """
