@@ -123,30 +123,27 @@ def _grouped(node: Node) -> str:
     return f"({sentence(node)})" if many else sentence(node)
 
 
-def _amount(test: Test) -> str:
-    return _filled(_AMOUNTS.get(test.op, ""), test)
-
-
 def _event(leaf: EventLeaf) -> str:
-    amount = _amount(leaf.test)
     what = f"“{leaf.event}”" if leaf.where is None else f"“{leaf.event}” where {_grouped(leaf.where)}"
+    when = _window(leaf.window)
+    if leaf.measure in _VALUES:
+        return f"{_VALUES[leaf.measure]} {leaf.of} of {what}{when} {_phrase(leaf.test, 'up to now')}"
+    amount = _amount(leaf.test)
     if leaf.measure in (Measure.SINCE_LAST, Measure.SINCE_FIRST):
         which = "latest" if leaf.measure is Measure.SINCE_LAST else "first"
         return f"the {which} {what} lies {amount} back"
-    when = _window(leaf.window)
     if leaf.measure is Measure.SUM:
         return f"{leaf.of} of {what} comes to {amount} in total{when}"
-    if leaf.measure in _VALUES:
-        return f"{_VALUES[leaf.measure]} {leaf.of} of {what}{when} {_phrase(leaf.test, 'up to now')}"
+    fewer = amount.replace("less than", "fewer than")
     if leaf.measure is Measure.DISTINCT:
-        return f"{what} has {amount} different {_counted('value', amount)} of {leaf.of}{when}"
+        return f"{what} has {fewer} different {_counted('value', amount)} of {leaf.of}{when}"
     if leaf.measure is Measure.DISTINCT_DAYS:
-        return f"{what} happened on {amount} {_counted('day', amount)}{when}"
+        return f"{what} happened on {fewer} {_counted('day', amount)}{when}"
     if leaf.test in _NEVER:
         return f"{what} did not happen{when}"
     if leaf.test in _EVER:
         return f"{what} happened{when}"
-    return f"{what} happened {amount.replace('less than', 'fewer than')} {_counted('time', amount)}{when}"
+    return f"{what} happened {fewer} {_counted('time', amount)}{when}"
 
 
 def _counted(noun: str, amount: str) -> str:
