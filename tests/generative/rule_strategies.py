@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from profiles.facts.contexts import CONTEXTS, Circumstances
 from profiles.facts.people import Consent, Event, Person
 from profiles.facts.values import ValueType
 from segments.rules.language import NOT_OF_MEASURES
@@ -43,6 +44,8 @@ _TEXTS = ["", "a", "A", "ä", "z", "%", "o'b", "\\", "ab\n", "a-^]["]
 _NUMBERS = [0, 1, 2, 0.1, 0.2, 0.3, -0.1, 1e16, -1e16, 5]
 _DATES = ["2026-03-29", "2026-03-29T02:30:00", "2026-03-29T00:30:00Z", "2026-03-28T23:30:00-01:00", "2026-03-01"]
 _JUNK = [None, "", "5", 5, True, [], {}, "2026-02-30", 1e30, "9999-12-31", "2026-03-29T02:30:00.1234567"]
+_PLACES = ["DE", "de", "o'b", "%"]
+_ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]
 _SPANS = ["1s", "10s", "1m", "10m", "1h", "1d"]
 _OFFSETS = [0, 1, 9, 10, 11, 59, 60, 61, 599, 600, 601, 3_600, 86_400, 86_401]
 
@@ -60,7 +63,7 @@ def rules(depth: int = 3) -> st.SearchStrategy[dict[str, Any]]:
 
 def leaves() -> st.SearchStrategy[dict[str, Any]]:
     """Those that are due exactly when they change."""
-    courses = course_leaves(_combined(_property_leaves(), 1))
+    courses = course_leaves(_combined(conditions(), 1))
     others = st.one_of(_trait_leaves(), _plain())
     return st.one_of(_event_leaves(), _event_leaves(), courses, _lifecycles(), others)
 
@@ -102,6 +105,7 @@ def people() -> st.SearchStrategy[Person]:
             }
         ),
         events=st.lists(_events(), max_size=8).map(_numbered),
+        time_zone=_zones(),
         consents=st.one_of(st.just({}), _consents().map(lambda consent: {"p": consent})),
         lists=st.frozensets(st.sampled_from(["l", "m"])),
     )
@@ -132,6 +136,27 @@ def _property_leaves() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def conditions() -> st.SearchStrategy[dict[str, Any]]:
+    """What may stand in a where."""
+    return st.one_of(_property_leaves(), _property_leaves(), _context_leaves())
+
+
+def _context_leaves() -> st.SearchStrategy[dict[str, Any]]:
+    def tests(name: str) -> st.SearchStrategy[dict[str, Any]]:
+        if name == "local_hour":
+            return _comparisons([0, 1, 2, 3, 4, 12, 23])
+        choices = list(CONTEXTS[name].choices) or _PLACES
+        told = st.one_of(
+            _pairs(["=", "!="], st.sampled_from(choices)),
+            _pairs(["in", "not_in"], st.lists(st.sampled_from(choices), min_size=1, max_size=3)),
+        )
+        presence = st.sampled_from([{"op": "exists"}, {"op": "missing"}])
+        return told if name == "local_weekday" else st.one_of(told, presence)
+
+    names = st.sampled_from(["device_type", "country", "campaign_source", "local_hour", "local_hour", "local_weekday"])
+    return names.flatmap(lambda name: tests(name).map(lambda test: {"context": name, **test}))
+
+
 def _event_leaves() -> st.SearchStrategy[dict[str, Any]]:
     measure = st.one_of(_counts(), _counts(), _amounts(), _values_of_properties())
     measured = _joined(_selections(), measure, st.one_of(st.just({}), _windows()))
@@ -158,7 +183,7 @@ def _trends() -> st.SearchStrategy[dict[str, Any]]:
 def _selections() -> st.SearchStrategy[dict[str, Any]]:
     """Events of a name, some with a condition."""
     event = st.sampled_from(["A", "A", "B"]).map(lambda event: {"event": event})
-    where = st.one_of(st.just({}), _combined(_property_leaves(), 1).map(lambda condition: {"where": condition}))
+    where = st.one_of(st.just({}), _combined(conditions(), 1).map(lambda condition: {"where": condition}))
     return _joined(event, where)
 
 
@@ -281,11 +306,26 @@ def _events() -> st.SearchStrategy[tuple[Any, ...]]:
     )
     # A page is one to sessions alone, and who tells that he is somebody does nothing.
     names = st.sampled_from(["A", "A", "A", "A", "B", "B", "Page Viewed", "$identify"])
-    return st.tuples(names, moments(), properties)
+    return st.tuples(names, moments(), properties, _circumstances())
+
+
+def _circumstances() -> st.SearchStrategy[Circumstances]:
+    told = _optional(
+        {
+            "device_type": st.sampled_from(CONTEXTS["device_type"].choices),
+            "country": st.sampled_from(_PLACES),
+            "campaign_source": st.sampled_from(_PLACES),
+        }
+    )
+    return st.builds(Circumstances, values=told, time_zone=_zones())
+
+
+def _zones() -> st.SearchStrategy[str | None]:
+    return st.sampled_from([None, None, *_ZONES])
 
 
 def _numbered(events: list[tuple[Any, ...]]) -> tuple[Event, ...]:
-    return tuple(Event(name, ts, number, properties) for number, (name, ts, properties) in enumerate(events, start=1))
+    return tuple(Event(name, ts, number, *told) for number, (name, ts, *told) in enumerate(events, start=1))
 
 
 def _consents() -> st.SearchStrategy[Consent]:

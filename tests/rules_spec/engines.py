@@ -14,6 +14,7 @@ import psycopg2
 from psycopg2.extras import execute_values
 
 from profiles.facts import duckdb as duck_facts
+from profiles.facts.contexts import CAMPAIGN_FIELDS, CONTEXTS, Kept
 from profiles.facts.people import Person
 from profiles.facts.postgres import quoted
 from profiles.facts.relations import ExtraColumn
@@ -25,6 +26,8 @@ from segments.rules.reads import consent_names
 from segments.rules.reference import Decision
 from segments.rules.vocabulary import Catalogue
 
+_DERIVED = [name for name, terms in CONTEXTS.items() if terms.kept is Kept.COLUMN]
+_EVENT_COLUMNS = ["origin_id", "name", "ts", "event_id", "properties", *_DERIVED, "time_zone", "context"]
 Decisions = dict[str, dict[int, Decision]]
 
 
@@ -130,20 +133,22 @@ class Postgres:
 
     @contextmanager
     def _filled(self, question: Question) -> Iterator[Any]:
-        people = [(id_, _json(person.traits)) for id_, person in question.people.items()]
+        people = [(id_, _json(person.traits), person.time_zone) for id_, person in question.people.items()]
         with self._connection.cursor() as cursor:
             cursor.execute("TRUNCATE profile, origin, events, consent_state")
-            execute_values(cursor, "INSERT INTO profile (id, traits) VALUES %s", people)
+            execute_values(cursor, "INSERT INTO profile (id, traits, time_zone) VALUES %s", people)
             execute_values(cursor, "INSERT INTO origin (id, root_id) VALUES %s", list(_origins(question.people)))
-            _insert(cursor, "events (origin_id, name, ts, event_id, properties)", list(_event_rows(question.people)))
+            _insert(cursor, f"events ({', '.join(_EVENT_COLUMNS)})", list(_event_rows(question.people)))
             _insert(cursor, "consent_state (profile_id, purpose, granted, until)", list(_consent_rows(question.people)))
             yield cursor
 
 
 _TABLES = """
-    CREATE TEMP TABLE profile (id bigint PRIMARY KEY, traits jsonb NOT NULL, merged_into bigint);
+    CREATE TEMP TABLE profile (id bigint PRIMARY KEY, traits jsonb NOT NULL, merged_into bigint, time_zone text);
     CREATE TEMP TABLE origin (id bigint PRIMARY KEY, root_id bigint NOT NULL);
-    CREATE TEMP TABLE events (origin_id bigint, name text, ts timestamptz, event_id bigint, properties jsonb);
+    CREATE TEMP TABLE events (origin_id bigint, name text, ts timestamptz, event_id bigint, properties jsonb,
+                              device_type text, browser text, os text, country text, region text, city text,
+                              time_zone text, context jsonb);
     CREATE TEMP TABLE consent_state (profile_id bigint, purpose text, granted boolean, until timestamptz);
 """
 
@@ -169,7 +174,13 @@ def _origins(people: Mapping[int, Person]) -> Iterator[tuple[int, int]]:
 def _event_rows(people: Mapping[int, Person]) -> Iterator[tuple[Any, ...]]:
     for id_, person in people.items():
         for event in person.events:
-            yield 2 * id_ + event.event_id % 2, event.name, event.ts, event.event_id, _json(event.properties)
+            told = event.circumstances
+            campaign = {name: told.values.get(f"campaign_{name}") for name in CAMPAIGN_FIELDS}
+            yield (
+                *(2 * id_ + event.event_id % 2, event.name, event.ts, event.event_id, _json(event.properties)),
+                *(told.values.get(name) for name in _DERIVED),
+                *(told.time_zone, _json({"campaign": campaign})),
+            )
 
 
 def _consent_rows(people: Mapping[int, Person]) -> Iterator[tuple[Any, ...]]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from profiles.facts.contexts import Circumstances
 from profiles.facts.people import Consent, Event, Person
 from profiles.facts.values import Json, ValueType, instant
 from segments.rules.vocabulary import Catalogue
 
+_CIRCUMSTANCE = "@"  # before a column of an event's circumstances, and of a person's last known time zone
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 CATALOGUE = Catalogue(
@@ -50,11 +52,13 @@ class Example:
 
     def persons(self) -> dict[int, Person]:
         traits = {int(row.pop("id")): row for row in rows(self.people)}
+        zones = {id_: row.pop(f"{_CIRCUMSTANCE}time_zone", "") for id_, row in traits.items()}
         events = [(int(row.pop("id")), row) for row in rows(self.events)]
         consents = [(int(row["id"]), row) for row in rows(self.consents)]
         return {
             id_: Person(
                 traits={name: cell_value(cell, CATALOGUE.traits[name]) for name, cell in row.items() if cell},
+                time_zone=zones[id_] or None,
                 events=tuple(_event(number, row) for number, (owner, row) in enumerate(events) if owner == id_),
                 consents={row["purpose"]: _consent(row) for owner, row in consents if owner == id_},
             )
@@ -98,9 +102,11 @@ def _event(number: int, row: dict[str, str]) -> Event:
     properties = {
         key: cell_value(cell, CATALOGUE.properties[name, key])
         for key, cell in row.items()
-        if key not in {"event", "at"} and cell
+        if key not in {"event", "at"} and not key.startswith(_CIRCUMSTANCE) and cell
     }
-    return Event(name, moment(row["at"]), number + 1, properties)
+    told = {key[1:]: cell for key, cell in row.items() if key.startswith(_CIRCUMSTANCE) and cell}
+    circumstances = Circumstances(time_zone=told.pop("time_zone", None), values=told)
+    return Event(name, moment(row["at"]), number + 1, properties, circumstances)
 
 
 def _consent(row: dict[str, str]) -> Consent:

@@ -25,6 +25,7 @@ SECTIONS = (
     "events.test_periods",
     "events.test_sum",
     "events.test_where",
+    "events.test_context",
     "courses.test_sequences",
     "courses.test_absent_steps",
     "courses.test_sessions",
@@ -46,7 +47,7 @@ event     = {"event": name, "measure": "count" | "sum", "of": property (sum only
           | sequence | session | repeated
              "where": condition}
 condition = {"all": [condition, …]} | {"any": [condition, …]} | {"not": condition}
-          | {"property": name, "op": op, "value": value}
+          | {"property": name, "op": op, "value": value} | {"context": name, "op": op, "value": value}
 consent   = {"consent": purpose}
 sequence  = {"sequence": [step, …], "within": duration}
 step      = {"event": name, "where": condition, "within": duration since the step before, "absent": true | false}
