@@ -11,6 +11,7 @@ statement compares with its own `now` (events, windows) needs no bound of that k
 
 from collections.abc import Mapping
 
+from profiles.facts.contexts import LAST_TIME_ZONE
 from profiles.facts.postgres import IDS
 
 KNOWN = "%(known)s::timestamptz"
@@ -29,8 +30,14 @@ _TRAITS = f"""SELECT jsonb_object_agg(won.name, won.value) FILTER (WHERE won.val
              WHERE origin.root_id = person.id AND stated.applied_at <= {KNOWN} AND stated.observed_at <= {OBSERVED}
              ORDER BY stated.name, method DESC, source_priority DESC, observed_at DESC, event_id DESC) won"""
 
+# Whose clock counts for a local time is inferred, and no sender's statement of that name is it.
+_TIME_ZONE = f"""SELECT stated.value #>> '{{}}' FROM origin JOIN trait_value stated ON stated.origin_id = origin.id
+     WHERE origin.root_id = person.id AND stated.name = '{LAST_TIME_ZONE}' AND stated.method = 0
+       AND stated.applied_at <= {KNOWN} AND stated.observed_at <= {OBSERVED}
+     ORDER BY stated.observed_at DESC, stated.event_id DESC LIMIT 1"""
+
 _PROFILE = f"""SELECT person.id, person.bucket, person.created_at, nullif(origin.root_id, person.id) AS merged_into,
-         coalesce(({_TRAITS}), '{{}}') AS traits
+         coalesce(({_TRAITS}), '{{}}') AS traits, ({_TIME_ZONE}) AS time_zone
     FROM profile person JOIN origin ON origin.id = person.id
    WHERE {IDS} IS NULL OR person.id = ANY({IDS})"""
 
