@@ -18,11 +18,11 @@ import ibis
 import ibis.expr.types as ir
 
 from profiles.facts import postgres
-from profiles.facts.relations import PropertyColumn, Reading, Relations, relations
+from profiles.facts.relations import EventColumn, PropertyColumn, Reading, Relations, relations
 from profiles.facts.values import ValueType
 from segments.funnels.definition import Funnel, Order, Step
 from segments.rules.conditions import where
-from segments.rules.nodes import PropertyLeaf, leaves_of
+from segments.rules.nodes import ContextLeaf, PropertyLeaf, leaves_of
 from segments.rules.reads import property_column
 from segments.rules.vocabulary import Catalogue
 
@@ -97,16 +97,16 @@ def build(
 
 # -- which events are which steps ------------------------------------------------------------------------------------
 def _reading(funnel: Funnel, catalogue: Catalogue, grouping: PropertyColumn | None) -> Reading:
-    columns = [
+    columns: list[EventColumn] = [
         property_column(step.event, leaf, catalogue=catalogue) for step in funnel.steps for leaf in _conditions(step)
     ]
     return Reading.of(properties=columns + ([grouping] if grouping else []))
 
 
-def _conditions(step: Step) -> list[PropertyLeaf]:
+def _conditions(step: Step) -> list[PropertyLeaf | ContextLeaf]:
     if step.where is None:
         return []
-    return [leaf for _, leaf in leaves_of(step.where) if isinstance(leaf, PropertyLeaf)]
+    return [leaf for _, leaf in leaves_of(step.where) if isinstance(leaf, PropertyLeaf | ContextLeaf)]
 
 
 def _property_column(funnel: Funnel, split: Split | None, catalogue: Catalogue) -> PropertyColumn | None:
@@ -132,7 +132,7 @@ def _meets(step: Step, events: ir.Table, catalogue: Catalogue, zone: tzinfo) -> 
     if step.where is None:
         return named
 
-    def column_of(leaf: PropertyLeaf) -> tuple[ir.Column, ValueType]:
+    def column_of(leaf: PropertyLeaf | ContextLeaf) -> tuple[ir.Column, ValueType]:
         column = property_column(step.event, leaf, catalogue=catalogue)
         return events[column.name], column.type
 
