@@ -33,6 +33,18 @@ RULES: list[dict[str, Any]] = [
         ]
     },
     {"not": {"trait": "country", "op": "in", "value": ["DE", "FR"]}},
+    {
+        "sequence": [{"event": "Product Viewed"}, {"event": "Order Completed", "absent": True, "within": "3m"}],
+        "within": "12m",
+    },
+    {"sequence": [{"event": "Product Viewed"}, {"event": "Order Completed", "within": "8m"}], "within": "15m"},
+    {"session": {"gap": "4m"}, "measure": "duration", "op": ">", "value": "1m", "within": "12m"},
+    {"session": {"gap": "3m", "ended": True}, "measure": "count", "op": "<", "value": 2, "within": "10m"},
+    {
+        "repeated": {"event": "Product Viewed", "measure": "count", "op": ">=", "value": 1, "within": "2m"},
+        "times": 2,
+        "within": "15m",
+    },
 ]
 KEYS = ["one", "two", "three"]
 
