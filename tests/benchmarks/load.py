@@ -3,7 +3,8 @@
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 
 def request(method: str, target: str, *, headers: dict[str, str], body: bytes = b"") -> bytes:
@@ -13,11 +14,29 @@ def request(method: str, target: str, *, headers: dict[str, str], body: bytes = 
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-def seconds_for(port: int, requests: Sequence[bytes], *, connections: int = 2) -> float:
-    """Send all requests over `connections` sockets and return how long it took; every answer must be a 200."""
-    shares = [requests[number::connections] for number in range(connections)]
+@contextmanager
+def connected(port: int, *, connections: int = 8) -> Iterator[list[socket.socket]]:
+    """Keep some connections open, as an application's pool does.
+
+    What is compared goes over the same ones: each stays with the web process that took it, and with a few new ones for
+    every measurement chance would decide whether all processes have work.
+    """
+    with ExitStack() as stack:
+        sockets = []
+        for _ in range(connections):
+            opened = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sockets.append(opened)
+        yield sockets
+
+
+def seconds_for(sockets: Sequence[socket.socket], requests: Sequence[bytes]) -> float:
+    """Send all requests, a thread for each connection, and return how long it took; every answer must be a 200."""
     failures: list[BaseException] = []
-    threads = [threading.Thread(target=_drive, args=(port, share, failures)) for share in shares]
+    threads = [
+        threading.Thread(target=_drive, args=(connection, requests[number :: len(sockets)], failures))
+        for number, connection in enumerate(sockets)
+    ]
     started = time.perf_counter()
     for thread in threads:
         thread.start()
@@ -28,13 +47,11 @@ def seconds_for(port: int, requests: Sequence[bytes], *, connections: int = 2) -
     return time.perf_counter() - started
 
 
-def _drive(port: int, requests: Sequence[bytes], failures: list[BaseException]) -> None:
+def _drive(connection: socket.socket, requests: Sequence[bytes], failures: list[BaseException]) -> None:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for item in requests:
-                connection.sendall(item)
-                _read_answer(connection)
+        for item in requests:
+            connection.sendall(item)
+            _read_answer(connection)
     except BaseException as error:
         failures.append(error)
 
