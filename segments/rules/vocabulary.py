@@ -84,8 +84,6 @@ OPS: Mapping[ValueType, frozenset[Op]] = MappingProxyType({
     ValueType.LIST: PRESENCE,
     ValueType.OBJECT: PRESENCE,
 })
-#: What may be asked of a count or a sum, which are always there.
-MEASURE_OPS = EQUALITY | MEMBERSHIP | ORDER
 
 
 @dataclass(frozen=True, slots=True)

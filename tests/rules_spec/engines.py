@@ -138,6 +138,12 @@ class Postgres:
             cursor.execute("TRUNCATE profile, origin, events, consent_state")
             execute_values(cursor, "INSERT INTO profile (id, traits, time_zone) VALUES %s", people)
             execute_values(cursor, "INSERT INTO origin (id, root_id) VALUES %s", list(_origins(question.people)))
+    def matching(self, pattern: str, texts: list[str]) -> list[bool]:
+        """In which texts the server finds the pattern."""
+        with self._connection.cursor() as cursor:
+            cursor.execute('SELECT t COLLATE "C" ~ %s FROM unnest(%s::text[]) AS t', [pattern, texts])
+            return [answer for (answer,) in cursor.fetchall()]
+
             _insert(cursor, f"events ({', '.join(_EVENT_COLUMNS)})", list(_event_rows(question.people)))
             _insert(cursor, "consent_state (profile_id, purpose, granted, until)", list(_consent_rows(question.people)))
             yield cursor

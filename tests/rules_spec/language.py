@@ -43,6 +43,7 @@ class Example:
     rule: dict[str, Any]
     people: str
     events: str = ""
+        ("Order Completed", "category"): ValueType.TEXT,
     consents: str = ""
     lists: str = ""
     members: Collection[int] = ()

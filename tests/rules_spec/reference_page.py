@@ -8,14 +8,16 @@ from collections.abc import Callable, Collection, Iterator
 from types import ModuleType
 from typing import Any
 
+from segments.rules.language import MEASURES, NOT_OF_MEASURES, OPERATORS_OF_RESULT, Result
 from segments.rules.parser import parse
 from segments.rules.sentences import sentence
-from segments.rules.vocabulary import MEASURE_OPS, OPS, Op
+from segments.rules.vocabulary import OPS, Op
 from tests.rules_spec.language import Example
 
 SECTIONS = (
     "combining.test_all_any_not",
     "traits.test_texts",
+    "traits.test_searches",
     "traits.test_numbers",
     "traits.test_booleans",
     "traits.test_dates",
@@ -24,6 +26,12 @@ SECTIONS = (
     "events.test_windows",
     "events.test_periods",
     "events.test_sum",
+    "events.test_average",
+    "events.test_distinct",
+    "events.test_first_last",
+    "events.test_recency",
+    "events.test_lifecycle",
+    "events.test_trend",
     "events.test_where",
     "events.test_context",
     "courses.test_sequences",
@@ -40,15 +48,19 @@ evaluator, on DuckDB and on PostgreSQL. Do not edit. `README.md` beside it tells
 without tables asks about the people of the one before.*
 
 ```
-rule      = {"all": [rule, …]} | {"any": [rule, …]} | {"not": rule} | trait | event | consent
-trait     = {"trait": name, "op": op, "value": value}
-event     = {"event": name, "measure": "count" | "sum", "of": property (sum only), "op": op, "value": value,
-             "within": "10m" | "24h" | "30d" …   or   "from": date, "to": date   or   neither,
+rule      = {"all": [rule, …]} | {"any": [rule, …]} | {"not": rule} | trait | event | lifecycle | trend | consent
           | sequence | session | repeated
-             "where": condition}
-condition = {"all": [condition, …]} | {"any": [condition, …]} | {"not": condition}
-          | {"property": name, "op": op, "value": value} | {"context": name, "op": op, "value": value}
-consent   = {"consent": purpose}
+trait     = {"trait": name, "op": op, "value": value}
+event     = {"event": name, "measure": measure, "of": property, "op": op, "value": value, window, "where": condition}
+measure   = "count" | "distinct_days" | "since_last" | "since_first"                           without "of"
+          | "sum" | "avg" | "min" | "max" | "distinct" | "first" | "last"                      with "of"
+window    = "within": "10m" | "24h" | "30d" …   or   "from": date, "to": date   or   neither
+lifecycle = {"lifecycle": "first_time", "event": name, window, "where": condition}
+          | {"lifecycle": "returned", "event": name, window, "where": condition, "after": duration}
+          | {"lifecycle": "not_since", "event": name, window, "where": condition, "not_since": name or
+             {"event": name, "where": condition}}
+trend     = {"trend": {"event": name, "measure": "count" | "sum", "of": property (sum only), "within": duration,
+             "where": condition}, "op": op, "value": number}
 sequence  = {"sequence": [step, …], "within": duration}
 step      = {"event": name, "where": condition, "within": duration since the step before, "absent": true | false}
 session   = {"session": {"gap": duration, "events": [name, …], "ended": true | false}, "within": duration,
@@ -77,7 +89,11 @@ def _operators() -> str:
     lines = ["| type | operators |", "|---|---|"]
     for value_type, allowed in OPS.items():
         lines.append(f"| {value_type} | {_listed(allowed)} |")
-    lines.append(f"| count, sum | {_listed(MEASURE_OPS)} |")
+    for result, allowed in OPERATORS_OF_RESULT.items():
+        measures = ", ".join(name for name, terms in MEASURES.items() if terms.result is result)
+        lines.append(f"| {measures} | {_listed([Op(op) for op in allowed])} |")
+    picked = ", ".join(name for name, terms in MEASURES.items() if terms.result is Result.PROPERTY)
+    lines.append(f"| {picked} | those of the property's type but {_listed([Op(op) for op in NOT_OF_MEASURES])} |")
     return "\n".join(lines) + "\n\n"
 
 
