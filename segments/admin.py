@@ -22,6 +22,7 @@ from cdp.ids import to_public
 from cdp.role_admin import LargeTableAdmin, person_of
 from cdp.templatetags.cdp_text import exact
 from segments import publishing, queries
+from segments.builder.views import patterns as builder_patterns
 from segments.content import rule_of
 from segments.delivery.admin import DeliveryAdmin, DeliveryAttemptAdmin, DestinationAdmin
 from segments.forms import RuleForm
@@ -73,7 +74,7 @@ class SegmentAdmin(HistoryPages, GovernedAdmin):
         return {**super()._versions_context(request, head), **self.history_context(request, head)}
 
     def first_content(self) -> Any:
-        return {"rule": {"trait": "country", "op": "=", "value": "DE"}}
+        return {"rule": {}}  # the builder asks what it shall be about
 
     @display(description="state")
     def shown_status(self, segment: Any) -> SafeString:

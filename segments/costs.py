@@ -36,7 +36,7 @@ def measure(*, now: datetime, seconds: float) -> int:
         book = rulebook.current()
     RuleCost.objects.exclude(segment_id__in=book.everything).delete()
     wanted = [live for live in book.rules if _is_due(known.get(live.segment_id), live, now=now)]
-    people = _some_people() if wanted else []
+    people = some_people() if wanted else []
     started, measured = time.monotonic(), 0
     for live in wanted:
         if not people or (measured and time.monotonic() - started > seconds):
@@ -53,7 +53,8 @@ def _is_due(cost: RuleCost | None, live: LiveRule, *, now: datetime) -> bool:
     return cost is None or cost.version_id != live.version_id or cost.measured_at <= now - GOOD_FOR
 
 
-def _some_people() -> list[int]:
+def some_people() -> list[int]:
+    """Return some hundred people picked at random: fewer where there are no more."""
     with connection.cursor() as cursor:
         cursor.execute(_SOME_PEOPLE, [PEOPLE, _PAGES_WITH_ENOUGH, PEOPLE])
         return [profile_id for (profile_id,) in cursor.fetchall()]

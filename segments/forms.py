@@ -1,9 +1,10 @@
-"""Writing a rule as text, beside what it may name."""
+"""Writing a rule: as JSON, beside the builder that draws the same rule."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from cdp.governance.forms import ContentForm
-from segments.catalogue import load_catalogue
+from segments.builder.vocabulary import vocabulary
 
 #: One example per kind of leaf, as the language's reference page spells them.
 EXAMPLES: Mapping[str, str] = {
@@ -16,21 +17,20 @@ EXAMPLES: Mapping[str, str] = {
         '{"event": "Order Completed", "measure": "sum", "of": "revenue",\n "op": ">", "value": 500, "within": "90d"}'
     ),
     "Consent": '{"consent": "marketing"}',
+    "Another segment, a list": '{"segment": "buyers"}   {"list": "vip"}',
+    "A value from the population": (
+        '{"event": "Order Completed", "measure": "sum", "of": "revenue",\n'
+        ' "op": ">=", "value": {"percentile": 80, "over": "buyers"}}   or   {"mean_plus_sd": 2}'
+    ),
     "Several at once": '{"all": [ …, … ]}   {"any": [ …, … ]}   {"not": … }',
 }
 
 
 class RuleForm(ContentForm):
-    """The rule as JSON, with the names that traffic has taught."""
+    """The rule as JSON; without JavaScript this is all there is, and it is enough."""
 
     examples = EXAMPLES
 
-    def names(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        """Return the traits, events, properties and purposes a rule may name, each with its type."""
-        known = load_catalogue()
-        return [
-            ("Traits", sorted((name, str(kind)) for name, kind in known.traits.items())),
-            ("Events", sorted((name, "") for name in known.events)),
-            ("Properties", sorted((f"{event}: {name}", str(kind)) for (event, name), kind in known.properties.items())),
-            ("Purposes", sorted((name, "") for name in known.purposes)),
-        ]
+    def language(self) -> Mapping[str, Any]:
+        """Return what the builder is drawn from."""
+        return vocabulary()
