@@ -24,10 +24,11 @@ from zoneinfo import ZoneInfo
 import ibis.expr.types as ir
 
 from profiles.facts import postgres
+from profiles.facts.measures import Measure
 from profiles.facts.relations import ExtraColumn, Reading, relations
 from segments.rules.checker import check
 from segments.rules.explain import LeafValue
-from segments.rules.nodes import AllOf, AnyOf, Node, Rule, SequenceLeaf, children_of, leaves_of
+from segments.rules.nodes import AllOf, AnyOf, EventLeaf, EventNode, Node, Rule, SequenceLeaf, children_of, leaves_of
 from segments.rules.parser import Refused
 from segments.rules.reads import reading_of, touch_keys
 from segments.rules.resolving import resolve
@@ -36,8 +37,8 @@ from segments.rules.vocabulary import Catalogue
 
 __all__ = ["Compiled", "LeafColumns", "compile", "touch_keys"]
 
-# A Postgres select has at most 1,664 columns; the widest stage has up to four per leaf and two per combination. Larger
-# sets are decided part by part.
+# A Postgres select has at most 1,664 columns; the widest stage has up to four per leaf, six where more than counts and
+# sums are measured, and two per combination. Larger sets are decided part by part.
 _COLUMNS_PER_PART = 1_400
 _MOST_COLUMNS = 1_600
 
@@ -150,7 +151,13 @@ def _parts(rules: Mapping[str, Rule]) -> Iterator[dict[int, Rule]]:
 def _widest(nodes: Collection[Node], rules: int) -> int:
     combinations = sum(isinstance(node, AllOf | AnyOf) for node in nodes)
     steps = sum(len(node.steps) for node in nodes if isinstance(node, SequenceLeaf))
-    return 4 * (len(nodes) - combinations) + 4 * steps + 2 * combinations + 2 * rules
+    wide = sum(isinstance(node, EventNode) and not _is_plain(node) for node in nodes)
+    return 4 * (len(nodes) - combinations) + 2 * wide + 4 * steps + 2 * combinations + 2 * rules
+
+
+def _is_plain(leaf: EventNode) -> bool:
+    """Whether it needs no more than a total and the moments at which it turns true or false."""
+    return isinstance(leaf, EventLeaf) and leaf.measure in (Measure.COUNT, Measure.SUM)
 
 
 def _nodes(node: Node) -> Iterator[Node]:
