@@ -23,9 +23,11 @@ from profiles.facts.postgres import escaped, quoted
 from segments import judging
 from segments.rulebook import LiveRule, Rulebook
 from segments.rules.compiler import Compiled, LeafColumns, TooManyRules
-from segments.rules.nodes import EventLeaf, RepeatedLeaf, Rule, SessionLeaf, TraitLeaf, leaves_of
+from segments.rules.nodes import EventLeaf, RepeatedLeaf, Rule, SessionLeaf, TraitLeaf, TrendLeaf, leaves_of
 from segments.rules.parser import Refused
+from segments.rules.thresholds import Taken
 from segments.rules.vocabulary import Op
+from segments.thresholds.force import as_json
 
 # A Postgres function takes at most 100 arguments, and a rule may have more leaves.
 _ARGUMENTS = 50
@@ -229,8 +231,15 @@ def _tests(rule: Rule) -> Iterator[tuple[str, str]]:
     for path, leaf in leaves_of(rule):
         if isinstance(leaf, RepeatedLeaf):
             yield path, f", 'op', {_text(Op.GE)}, 'value', {leaf.times}"
-        elif isinstance(leaf, TraitLeaf | EventLeaf | SessionLeaf):
-            yield path, f", 'op', {_text(leaf.test.op)}, 'value', {_json(leaf.test.value)}::jsonb"
+        elif isinstance(leaf, TraitLeaf | EventLeaf | SessionLeaf | TrendLeaf):
+            yield path, f", 'op', {_text(leaf.test.op)}, {_compared(leaf.test.value)}"
+
+
+def _compared(value: Any) -> str:
+    """What a leaf was compared with; of a threshold its value, and the snapshot that it comes from."""
+    if not isinstance(value, Taken):
+        return f"'value', {_json(value)}::jsonb"
+    return f"'value', {_json(value.value)}::jsonb, 'threshold', {_json(as_json(value))}::jsonb"
 
 
 def _json(value: Any) -> str:

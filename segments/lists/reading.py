@@ -1,9 +1,9 @@
 """A file of names to entries: CSV with a column per kind of name, or one name per line.
 
-    email,user_id          alice@example.com is one row with two names
-    alice@example.com,17
+email,user_id          alice@example.com is one row with two names
+alice@example.com,17
 
-    email:alice@example.com      or the profile's public id:      p_00dq5m1c2s9xe
+email:alice@example.com      or the profile's public id:      p_00dq5m1c2s9xe
 """
 
 import csv
@@ -62,8 +62,8 @@ def read(body: bytes) -> Uploaded:
     if not any(rows):
         kinds = ", ".join((*known_types(), PROFILE_ID))
         raise ListRefused(
-            f'No row names anybody: write "email:alice@example.com" or a public profile id per line, or CSV with columns'
-            f" among {kinds}."
+            'No row names anybody: write "email:alice@example.com" or a public profile id per line, or CSV with'
+            f" columns among {kinds}."
         )
     return Uploaded(rows, hashlib.sha256(body).hexdigest())
 

@@ -68,9 +68,7 @@ def reviews(version_id: int | None) -> Sequence[Review]:
         .order_by("path", "-id")
         .distinct("path")
     )
-    return [
-        Review(row, _in_force(row.version_id, row.path).snapshot) for row in latest if row.outcome == Outcome.ASKED
-    ]
+    return [Review(row, _in_force(row.version_id, row.path).snapshot) for row in latest if row.outcome == Outcome.ASKED]
 
 
 def store(measured: Measured, figures: Figures) -> ThresholdSnapshot:

@@ -121,4 +121,3 @@ def _is_only_runner() -> bool:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_ONE_RUNNER])
         (alone,) = cursor.fetchone()
     return bool(alone)
-

@@ -1,0 +1,1 @@
+"""Other people: segments, lists, populations"""
