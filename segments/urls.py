@@ -5,8 +5,10 @@ from segments.api.backfill import BackfillView, CancelBackfillView, ResumeBackfi
 from segments.api.funnels import FunnelHistoryView, FunnelReportView, FunnelsView, FunnelView
 from segments.api.governance import SegmentGovernance
 from segments.api.history import DaysView
+from segments.api.lists import ListsView, ListView
 from segments.api.members import MembersView
 from segments.api.segments import SegmentsView, SegmentView
+from segments.api.thresholds import AcceptThresholdView, RefuseThresholdView, ThresholdsView
 from segments.api.why import WhyView
 from segments.delivery.api import AttemptsView, DestinationGovernance, ReplayMessageView
 
@@ -22,6 +24,8 @@ urlpatterns = [
     path("v1/funnels/<slug:key>", FunnelView.as_view(), name="funnel"),
     path("v1/funnels/<slug:key>/history", FunnelHistoryView.as_view(), name="funnel-history"),
     path("v1/funnels/<slug:key>/report", FunnelReportView.as_view(), name="funnel-report"),
+    path("v1/lists", ListsView.as_view(), name="lists"),
+    path("v1/lists/<slug:key>", ListView.as_view(), name="list"),
     path("v1/segments", SegmentsView.as_view(), name="segments"),
     path("v1/segments/<slug:key>", SegmentView.as_view(), name="segment"),
     path("v1/segments/<slug:key>/members", MembersView.as_view(), name="segment-members"),
@@ -29,6 +33,17 @@ urlpatterns = [
     path("v1/segments/<slug:key>/backfill", BackfillView.as_view(), name="segment-backfill"),
     path("v1/segments/<slug:key>/backfill/cancel", CancelBackfillView.as_view(), name="segment-backfill-cancel"),
     path("v1/segments/<slug:key>/backfill/resume", ResumeBackfillView.as_view(), name="segment-backfill-resume"),
+    path("v1/segments/<slug:key>/thresholds", ThresholdsView.as_view(), name="segment-thresholds"),
+    path(
+        "v1/segments/<slug:key>/thresholds/<int:id>/accept",
+        AcceptThresholdView.as_view(),
+        name="segment-threshold-accept",
+    ),
+    path(
+        "v1/segments/<slug:key>/thresholds/<int:id>/refuse",
+        RefuseThresholdView.as_view(),
+        name="segment-threshold-refuse",
+    ),
     path("v1/profiles/<slug:type>:<identifier:value>/segments/<slug:key>/why", WhyView.as_view(), name="profile-why"),
     path("", include(governance.urls)),
 ]

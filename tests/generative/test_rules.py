@@ -16,6 +16,7 @@ from segments.rules.checker import check, review
 from segments.rules.explain import explain
 from segments.rules.nodes import leaves_of
 from segments.rules.parser import parse
+from segments.rules.resolving import resolve
 from segments.rules.sentences import sentence
 from tests.generative.rule_strategies import CATALOGUE, leaves, moments, people, rules
 from tests.rules_spec.engines import Decisions, DuckDb, Postgres, Question, Reference, compiled
@@ -132,7 +133,7 @@ def test_an_explanation_comes_to_the_same_answer(postgres: Postgres, question: Q
     statement = compiled(question, leaves=True)
     for row in postgres.rows(question, statement, ids=None):
         for key, rule in question.rules.items():
-            told = explain(rule, statement.leaf_values(rule=key, row=row))
+            told = explain(resolve(rule, catalogue=CATALOGUE), statement.leaf_values(rule=key, row=row))
             assert told.value is row[statement.values[key]]
 
 

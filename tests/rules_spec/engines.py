@@ -22,7 +22,7 @@ from profiles.facts.values import ValueType
 from segments.rules import reference
 from segments.rules.compiler import Compiled, compile
 from segments.rules.nodes import Rule
-from segments.rules.reads import consent_names
+from segments.rules.reads import consent_names, list_name
 from segments.rules.reference import Decision
 from segments.rules.vocabulary import Catalogue
 
@@ -56,6 +56,12 @@ def consent_columns(purpose: str) -> tuple[ExtraColumn, ...]:
     )
 
 
+def list_columns(key: str) -> tuple[ExtraColumn, ...]:
+    """Lists as people columns, over a table that the tests make."""
+    on_it = f"EXISTS (SELECT FROM list_state l WHERE l.profile_id = p.id AND l.list = {quoted(key)})"
+    return (ExtraColumn(list_name(key), ValueType.BOOLEAN, on_it),)
+
+
 _COMPILED: dict[Any, Compiled] = {}
 
 
@@ -70,6 +76,7 @@ def compiled(question: Question, *, leaves: bool = False) -> Compiled:
             workspace_tz=question.workspace_tz,
             leaves=leaves,
             consent_columns=consent_columns,
+            list_columns=list_columns,
         )
     return _COMPILED[asked]
 
@@ -101,7 +108,7 @@ class DuckDb:
             connection=self._connection,
             reading=statement.reading,
             people=question.people,
-            extras={id_: dict(_consent_values(person)) for id_, person in question.people.items()},
+            extras={id_: dict(_extra_values(person)) for id_, person in question.people.items()},
             now=question.now,
             zone=ZoneInfo(question.workspace_tz),
         )
@@ -131,21 +138,22 @@ class Postgres:
         with self._filled(question) as cursor:
             return _rows(cursor, statement, ids, question.now)
 
-    @contextmanager
-    def _filled(self, question: Question) -> Iterator[Any]:
-        people = [(id_, _json(person.traits), person.time_zone) for id_, person in question.people.items()]
-        with self._connection.cursor() as cursor:
-            cursor.execute("TRUNCATE profile, origin, events, consent_state")
-            execute_values(cursor, "INSERT INTO profile (id, traits, time_zone) VALUES %s", people)
-            execute_values(cursor, "INSERT INTO origin (id, root_id) VALUES %s", list(_origins(question.people)))
     def matching(self, pattern: str, texts: list[str]) -> list[bool]:
         """In which texts the server finds the pattern."""
         with self._connection.cursor() as cursor:
             cursor.execute('SELECT t COLLATE "C" ~ %s FROM unnest(%s::text[]) AS t', [pattern, texts])
             return [answer for (answer,) in cursor.fetchall()]
 
+    @contextmanager
+    def _filled(self, question: Question) -> Iterator[Any]:
+        people = [(id_, _json(person.traits), person.time_zone) for id_, person in question.people.items()]
+        with self._connection.cursor() as cursor:
+            cursor.execute("TRUNCATE profile, origin, events, consent_state, list_state")
+            execute_values(cursor, "INSERT INTO profile (id, traits, time_zone) VALUES %s", people)
+            execute_values(cursor, "INSERT INTO origin (id, root_id) VALUES %s", list(_origins(question.people)))
             _insert(cursor, f"events ({', '.join(_EVENT_COLUMNS)})", list(_event_rows(question.people)))
             _insert(cursor, "consent_state (profile_id, purpose, granted, until)", list(_consent_rows(question.people)))
+            _insert(cursor, "list_state (profile_id, list)", list(_list_rows(question.people)))
             yield cursor
 
 
@@ -156,6 +164,7 @@ _TABLES = """
                               device_type text, browser text, os text, country text, region text, city text,
                               time_zone text, context jsonb);
     CREATE TEMP TABLE consent_state (profile_id bigint, purpose text, granted boolean, until timestamptz);
+    CREATE TEMP TABLE list_state (profile_id bigint, list text);
 """
 
 
@@ -193,6 +202,18 @@ def _consent_rows(people: Mapping[int, Person]) -> Iterator[tuple[Any, ...]]:
     for id_, person in people.items():
         for purpose, consent in person.consents.items():
             yield id_, purpose, consent.granted, consent.until
+
+
+def _list_rows(people: Mapping[int, Person]) -> Iterator[tuple[Any, ...]]:
+    for id_, person in people.items():
+        for key in person.lists:
+            yield id_, key
+
+
+def _extra_values(person: Person) -> Iterator[tuple[str, Any]]:
+    yield from _consent_values(person)
+    for key in person.lists:
+        yield list_name(key), True
 
 
 def _consent_values(person: Person) -> Iterator[tuple[str, Any]]:

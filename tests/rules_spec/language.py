@@ -10,10 +10,22 @@ from typing import Any
 from profiles.facts.contexts import Circumstances
 from profiles.facts.people import Consent, Event, Person
 from profiles.facts.values import Json, ValueType, instant
+from segments.rules.parser import parse
 from segments.rules.vocabulary import Catalogue
+from tests.rules_spec.snapshots import Snapshots
 
 _CIRCUMSTANCE = "@"  # before a column of an event's circumstances, and of a person's last known time zone
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+#: Segments that are live, for examples that nest them.
+RULES = {
+    "germans": parse({"trait": "country", "op": "=", "value": "DE"}),
+    "grown-ups": parse({"trait": "age", "op": ">=", "value": 18}),
+    "german-grown-ups": parse({"all": [{"segment": "germans"}, {"segment": "grown-ups"}]}),
+    "shoppers": parse({"event": "Order Completed", "measure": "count", "op": ">=", "value": 1, "within": "30d"}),
+}
+#: What was last taken from the population, for examples that compare with it.
+TAKEN = Snapshots({"p50": 21, "p80": 412, "p95": None, "mean + 2 SD": 90}, people=51_203, taken_at=NOW)
 
 CATALOGUE = Catalogue(
     traits={
@@ -31,8 +43,12 @@ CATALOGUE = Catalogue(
         ("Product Viewed", "in_stock"): ValueType.BOOLEAN,
         ("Product Viewed", "released"): ValueType.DATETIME,
         ("Order Completed", "revenue"): ValueType.NUMBER,
+        ("Order Completed", "category"): ValueType.TEXT,
     },
     purposes=frozenset({"marketing"}),
+    segments=RULES,
+    lists=frozenset({"vip", "press"}),
+    thresholds=TAKEN,
 )
 
 
@@ -43,7 +59,6 @@ class Example:
     rule: dict[str, Any]
     people: str
     events: str = ""
-        ("Order Completed", "category"): ValueType.TEXT,
     consents: str = ""
     lists: str = ""
     members: Collection[int] = ()
@@ -56,12 +71,14 @@ class Example:
         zones = {id_: row.pop(f"{_CIRCUMSTANCE}time_zone", "") for id_, row in traits.items()}
         events = [(int(row.pop("id")), row) for row in rows(self.events)]
         consents = [(int(row["id"]), row) for row in rows(self.consents)]
+        listed = [(int(row["id"]), row["list"]) for row in rows(self.lists)]
         return {
             id_: Person(
                 traits={name: cell_value(cell, CATALOGUE.traits[name]) for name, cell in row.items() if cell},
                 time_zone=zones[id_] or None,
                 events=tuple(_event(number, row) for number, (owner, row) in enumerate(events) if owner == id_),
                 consents={row["purpose"]: _consent(row) for owner, row in consents if owner == id_},
+                lists=frozenset(key for owner, key in listed if owner == id_),
             )
             for id_, row in traits.items()
         }

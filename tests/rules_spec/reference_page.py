@@ -39,6 +39,9 @@ SECTIONS = (
     "courses.test_sessions",
     "courses.test_repetitions",
     "consent.test_consent",
+    "populations.test_segments",
+    "populations.test_lists",
+    "populations.test_thresholds",
 )
 
 _HEAD = """# The rule language by example
@@ -66,6 +69,11 @@ step      = {"event": name, "where": condition, "within": duration since the ste
 session   = {"session": {"gap": duration, "events": [name, …], "ended": true | false}, "within": duration,
              "measure": "count" | "duration" | "pages" | "engagement", "op": op, "value": number or duration}
 repeated  = {"repeated": event or session (the session without "within"), "times": number, "within": duration}
+condition = {"all": [condition, …]} | {"any": [condition, …]} | {"not": condition}
+          | {"property": name, "op": op, "value": value} | {"context": name, "op": op, "value": value}
+consent   = {"consent": purpose}
+segment   = {"segment": key}
+list      = {"list": key}
 ```
 
 """
@@ -130,7 +138,7 @@ def _example(example: Example, *, again: bool) -> str:
 
 
 def _tables(example: Example) -> list[str]:
-    return [table for table in (example.people, example.events, example.consents) if table.strip()]
+    return [table for table in (example.people, example.events, example.consents, example.lists) if table.strip()]
 
 
 def _people(ids: Collection[int]) -> str:

@@ -80,10 +80,12 @@ class World:
         lifecycle.submit(version=version, by=self.author, now=START)
         lifecycle.approve(version=version, comment="fine", by=self.approver, now=START)
 
-    def consent(self, profile_id: int, purpose: str, verb: Any, *, at: datetime) -> None:
+    def consent(
+        self, profile_id: int, purpose: str, verb: Any, *, at: datetime, told_at: datetime | None = None
+    ) -> None:
         told_by = Teller(channel=Channel.API, source="shop", assurance=Assurance.SERVER, actor=Actor("key", "1"))
         statement = Statement(origin_id=profile_id, purposes=(purpose,), occurred_at=at, method="form")
-        verb(statement=statement, told_by=told_by, now=at)
+        verb(statement=statement, told_by=told_by, now=told_at or at)
 
     # -- rules ---------------------------------------------------------------------------------------------------
     def segment(self, key: str) -> Segment:
@@ -91,11 +93,17 @@ class World:
         return found or lifecycle.create(governed=SEGMENTS, key=key, name=key.title(), by=self.author, now=START)
 
     def publish(
-        self, key: str, rule: Mapping[str, Any], *, now: datetime = START, acknowledged: Iterable[str] = ()
+        self,
+        key: str,
+        rule: Mapping[str, Any],
+        *,
+        now: datetime = START,
+        acknowledged: Iterable[str] = (),
+        **fields: Any,
     ) -> SegmentVersion:
         version = lifecycle.draft(
             head=self.segment(key),
-            content={"rule": dict(rule), "acknowledged": list(acknowledged)},
+            content={"rule": dict(rule), "acknowledged": [*acknowledged, "same_rule", "same_members"]} | fields,
             by=self.author,
             now=now,
         )
