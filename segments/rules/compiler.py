@@ -95,8 +95,9 @@ def compile(
     """Compile `rules` (by key) into one statement, each with the live rules it nests in their places.
 
     `consent_columns` gives the people columns of a purpose: `consent:<purpose>` (boolean) and `consent_until:<purpose>`
-    (datetime); `list_columns` the column of a list, `list:<key>` (boolean). Raises Refused, its paths led by the rule's key, when a rule does not fit the catalogue, and
-    TooManyRules where their columns are more than one statement can return.
+    (datetime); `list_columns` the column of a list, `list:<key>` (boolean). Raises Refused, its paths led by the rule's
+    key, when a rule does not fit the catalogue, and TooManyRules where their columns are more than one statement can
+    return.
     """
     zone = ZoneInfo(workspace_tz)
     _refuse_misfits(rules, catalogue, zone)
