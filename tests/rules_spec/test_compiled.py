@@ -60,6 +60,36 @@ def test_an_explanation_tells_every_node_with_what_was_seen(postgres: Postgres) 
     assert viewed.sentence == "“Product Viewed” happened more than 1 time in the last 10 minutes"
 
 
+def test_what_was_seen_is_the_measured_value_or_the_moment_that_decides(postgres: Postgres) -> None:
+    """How long ago something was changes all the time, so the moment is told instead."""
+    ever = without_window(VIEWED)
+    rules = {
+        "avg": SPENT | {"measure": "avg"},
+        "days": ever | {"measure": "distinct_days"},
+        "since": {"event": "Product Viewed", "measure": "since_first", "op": "<", "value": "1h"},
+        "new": {"lifecycle": "first_time", "event": "Order Completed", "within": "7d"},
+        "trend": {"trend": {"event": "Product Viewed", "measure": "count", "within": "90s"}, "op": ">", "value": 1},
+        "none": ever | {"event": "Order Completed", "measure": "last", "of": "category", "op": "=", "value": "x"},
+    }
+    asked = question(**rules)
+    statement = compiled(asked, leaves=True)
+    (row,) = postgres.rows(asked, statement, ids=[1])
+    seen = {key: explain(asked.rules[key], statement.leaf_values(rule=key, row=row)) for key in rules}
+    assert {key: (told.value, told.observed) for key, told in seen.items()} == {
+        "avg": (False, Decimal("19.99")),
+        "days": (False, 1),
+        "since": (True, moment("2m ago")),
+        "new": (True, moment("2d ago")),
+        "trend": (False, Decimal(1)),
+        "none": (None, None),
+    }
+
+
+def test_what_can_change_a_stage_of_life_is_either_event() -> None:
+    rule = {"lifecycle": "not_since", "event": "Product Viewed", "not_since": "Order Completed"}
+    assert touch_keys(parse(rule)) == {"event:Product Viewed", "event:Order Completed"}
+
+
 def test_equal_leaves_are_one_column_for_all_rules() -> None:
     statement = compiled(question(one=VIEWED, two={"not": VIEWED}, three={"all": [GERMAN, VIEWED]}), leaves=True)
     columns = {leaf.value for leaves in statement.leaves.values() for leaf in leaves}
@@ -133,6 +163,34 @@ def test_more_rules_than_a_row_can_hold_are_refused() -> None:
         (
             without_window(VIEWED) | {"from": "2026-01-01", "to": "2026-02-01"},
             "“Product Viewed” happened more than 1 time from 2026-01-01 up to, not including, 2026-02-01",
+        ),
+        (
+            SPENT | {"measure": "avg", "within": "30d"},
+            "the average revenue of “Order Completed” in the last 30 days is at least 100",
+        ),
+        (
+            VIEWED | {"measure": "distinct", "of": "category", "op": "<", "value": 3},
+            "“Product Viewed” has fewer than 3 different values of category in the last 10 minutes",
+        ),
+        (
+            VIEWED | {"measure": "distinct_days", "op": "=", "value": 1, "within": "7d"},
+            "“Product Viewed” happened on exactly 1 day in the last 7 days",
+        ),
+        (
+            without_window(VIEWED) | {"measure": "last", "of": "category", "op": "ends_with", "value": "es"},
+            "the latest category of “Product Viewed” ends with “es”",
+        ),
+        (
+            {"event": "Order Completed", "measure": "since_last", "op": ">", "value": "30d"},
+            "the latest “Order Completed” lies more than 30 days back",
+        ),
+        (
+            {"lifecycle": "returned", "event": "Order Completed", "within": "7d", "after": "30d"},
+            "“Order Completed” happened in the last 7 days again after a pause of at least 30 days",
+        ),
+        (
+            {"trend": {"event": "Order Completed", "measure": "count", "within": "7d"}, "op": ">=", "value": 1.5},
+            "how often “Order Completed” happened in the last 7 days is at least 1.5 times that of the 7 days before",
         ),
         (
             SPENT

@@ -19,6 +19,10 @@ def total(op: str, value: float, **more: Any) -> dict[str, Any]:
     return {"event": "Order Completed", "measure": "sum", "of": "revenue", "op": op, "value": value, **more}
 
 
+def of(measure: str, op: str, value: float) -> dict[str, Any]:
+    return total(op, value, measure=measure, within="10m")
+
+
 # name: rule, orders as (seconds after START, revenue), traits, then the moments at which membership turns, in seconds
 # after START, and whether the person is in at START.
 CASES: dict[str, tuple[dict[str, Any], list[tuple[int, float]], dict[str, Any], list[int], bool]] = {
@@ -56,6 +60,59 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[int, float]], dict[str, Any], 
         [(-300, 1)],
         {},
         [900],
+        True,
+    ),
+    "an average above is left when the large one ends": (of("avg", ">=", 10), [(-300, 30), (-200, 2)], {}, [300], True),
+    "an average below is entered when the large one ends, and left when there is none": (
+        of("avg", "<", 10),
+        [(-300, 30), (-200, 2)],
+        {},
+        [300, 400],
+        False,
+    ),
+    "a greatest is left when it ends": (of("max", ">", 10), [(-300, 30), (-200, 2)], {}, [300], True),
+    "a first value gives way to the next": (of("first", "=", 2), [(-300, 30), (-200, 2)], {}, [300, 400], False),
+    "a latest value stays until it ends": (of("last", "=", 2), [(-300, 30), (-200, 2)], {}, [400], True),
+    "different values fall with the newest of one": (
+        of("distinct", ">=", 2),
+        [(-400, 2), (-300, 30), (-200, 2)],
+        {},
+        [300],
+        True,
+    ),
+    "how long ago is entered by waiting": (
+        {"event": "Order Completed", "measure": "since_last", "op": ">=", "value": "5m"},
+        [(-500, 1), (-200, 1)],
+        {},
+        [100],
+        False,
+    ),
+    "a first time is left with its window": (
+        {"lifecycle": "first_time", "event": "Order Completed", "within": "10m"},
+        [(-500, 1), (-200, 1)],
+        {},
+        [100],
+        True,
+    ),
+    "a return is left with its window": (
+        {"lifecycle": "returned", "event": "Order Completed", "within": "10m", "after": "5m"},
+        [(-500, 1), (-200, 1)],
+        {},
+        [400],
+        True,
+    ),
+    "nothing since is left with its window": (
+        {"lifecycle": "not_since", "event": "Order Completed", "within": "10m", "not_since": "Product Viewed"},
+        [(-500, 1), (-200, 1)],
+        {},
+        [400],
+        True,
+    ),
+    "a trend turns as events pass from one window to the other": (
+        {"trend": {"event": "Order Completed", "measure": "count", "within": "5m"}, "op": ">=", "value": 1},
+        [(-500, 1), (-200, 1)],
+        {},
+        [100],
         True,
     ),
     "a trait's moment within the last hour": (
