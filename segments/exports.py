@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from profiles.exports.tables import MOMENT, Column, Part, Question, Table, months
+from segments.models import Segment
 
 # A stay counts for every day that it touches. The stays of somebody who was merged away are those of who they are now.
 _STAYS = """
@@ -16,6 +17,7 @@ SELECT d.day::date, x.person_id, g.key, m.entered_at, m.left_at, v.number, m.cau
   JOIN export_people x ON x.profile_id = o.root_id
   JOIN segment g ON g.id = m.segment_id
   JOIN segment_version v ON v.id = m.version_id
+ WHERE %(segment)s::text = '' OR g.key = %(segment)s
 """
 
 
@@ -35,9 +37,10 @@ def memberships() -> Table:
             Column("left_cause", pa.string(), "What made them leave."),
         ),
         _parts,
+        has_segment=lambda key: Segment.objects.filter(key=key).exists(),
     )
 
 
 def _parts(asked: Question) -> Iterator[Part]:
     for start, end in months(asked.start, asked.end):
-        yield Part(_STAYS, {"start": start.isoformat(), "end": end.isoformat()})
+        yield Part(_STAYS, {"start": start.isoformat(), "end": end.isoformat(), "segment": asked.segment})

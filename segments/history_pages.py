@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -21,6 +22,7 @@ from cdp import access
 from cdp.access import Actor
 from cdp.role_admin import person_of
 from cdp.roles import has_role
+from profiles.api.exports import EXPORTERS
 from segments import backfill_control, history, overview, plots
 from segments.backfill_control import BackfillError
 from segments.models import Segment
@@ -132,6 +134,7 @@ class HistoryPages:
             "more": more,
             "is_first": after == (0, 0),
             "change_address": reverse("admin:segments_segment_change", args=[segment.pk]),
+            "export_address": _export_address(request, segment, day),
         }
         return TemplateResponse(request, "segments/history/who.html", context)
 
@@ -213,6 +216,14 @@ def _explained(request: HttpRequest, key: str, profile_id: int, now: datetime) -
         raise ValueError(given)
     asked = Asked(moment, Known(request.GET.get("known", Known.THEN.value)))
     return why_at(origin_id=profile_id, key=key, asked=asked)
+
+
+def _export_address(request: HttpRequest, segment: Segment, day: date) -> str:
+    """The form of an export, filled with this day, for those who may export."""
+    if not has_role(request.user, *EXPORTERS):
+        return ""
+    asked = urlencode({"segment": segment.key, "start": day, "end": day + timedelta(days=1)})
+    return f"{reverse('admin:profiles_dataexport_add')}?{asked}"
 
 
 def _period(request: HttpRequest) -> int:

@@ -8,7 +8,8 @@ Three questions about a moment T are different, and each has its own answer:
     true, as known now   the rule evaluated at T over what had happened by T, whenever we heard of it, for the people as
                          they are known now
 
-The last two are the compiled statement itself over the past of its tables (`profiles.facts.past`, `consent.past`).
+The last two are the compiled statement itself over the past of its tables (`profiles.facts.past`, `consent.past`,
+`lists.past`); nested segments and the values of thresholds are those that the rule was published with.
 What was recorded is told by the clock that the recording transaction read. One that was still open while a lane judged
 was not seen by it, though its moment is earlier: asked for the very moment of a flip that happened within such a
 transaction, which takes a fraction of a second, `then` can know more than the lane did. The frozen evidence tells.
@@ -22,8 +23,10 @@ from typing import Any
 from consent import past as consent_past
 from profiles.facts import past
 from profiles.identity.past import origins_at, origins_of
+from segments.lists import past as lists_past
 
 _FOREVER = "infinity"
+_TABLES = {**consent_past.TABLES, **lists_past.TABLES}
 
 
 class Known(StrEnum):
@@ -42,7 +45,7 @@ class Standpoint:
     known: Known | None = None
 
     def statement(self, sql: str) -> str:
-        return sql if self.known is None else past.statement(sql, tables=consent_past.TABLES)
+        return sql if self.known is None else past.statement(sql, tables=_TABLES)
 
     def parameters(self) -> dict[str, Any]:
         asked: dict[str, Any] = {"ids": [self.profile_id], "now": self.at}

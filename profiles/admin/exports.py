@@ -73,7 +73,9 @@ class DataExportAdmin(LargeTableAdmin):
         if not self.has_add_permission(request):
             raise PermissionDenied
         today = timezone.now().astimezone(UTC).date()
-        form = DataExportForm(request.POST or None, initial={"start": today - timedelta(days=30), "end": today})
+        first = {"start": today - timedelta(days=30), "end": today, "format": asking.Format.PARQUET.value}
+        named = {name: request.GET[name] for name in ("segment", "start", "end") if name in request.GET}
+        form = DataExportForm(request.POST or None, initial=first | named)
         if request.method == "POST" and form.is_valid() and (job := self._ask(request, form)):
             return HttpResponseRedirect(reverse("admin:profiles_dataexport_change", args=[job]))
         return TemplateResponse(
@@ -109,7 +111,14 @@ class DataExportAdmin(LargeTableAdmin):
 
     def _ask(self, request: HttpRequest, form: DataExportForm) -> int | None:
         given = form.cleaned_data
-        wanted = asking.Wanted(given["purpose"], given["start"], given["end"], tuple(given["tables"]))
+        wanted = asking.Wanted(
+            given["purpose"],
+            given["start"],
+            given["end"],
+            tuple(given["tables"]),
+            given["segment"],
+            asking.Format(given["format"]),
+        )
         try:
             job = asking.request(wanted=wanted, by=Actor.person(person_of(request)), now=timezone.now())
         except asking.ExportRefused as error:

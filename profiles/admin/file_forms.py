@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 
 from profiles.exports import tables
+from profiles.exports.asking import Format
 from profiles.imports.uploads import FileKind
 
 _INPUT = {"class": "cdp-input"}
@@ -52,6 +53,15 @@ class DataExportForm(forms.Form):
         label="Day after the last (UTC)", widget=forms.DateInput(attrs={**_INPUT, "type": "date"}, format="%Y-%m-%d")
     )
     tables = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, help_text="None: all.")
+    segment = forms.CharField(
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs=_INPUT),
+        help_text="Key of one segment, for who was in it on each of the days; empty for all.",
+    )
+    format = forms.ChoiceField(
+        choices=[(one.value, one.value) for one in Format], widget=forms.Select(attrs=_INPUT), initial="parquet"
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

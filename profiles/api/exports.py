@@ -41,6 +41,19 @@ class DataWantedSerializer(serializers.Serializer):
         max_length=20,
         help_text="people, events, memberships; all when left out.",
     )
+    segment = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=100,
+        help_text="Key of one segment: who was in it on each day of the period. Then only memberships are written.",
+    )
+    format = serializers.ChoiceField(
+        choices=[one.value for one in asking.Format],
+        required=False,
+        default=asking.Format.PARQUET.value,
+        help_text="csv is for spreadsheets: every cell is text that no program takes for a formula.",
+    )
 
     def get_fields(self) -> dict[str, Any]:
         # `from` is no name for an attribute.
@@ -93,7 +106,14 @@ class DataExportsView(_ExportView):
         now, told = timezone.now(), given.validated_data
         end = told["to"] or now.astimezone(UTC).date()
         start = told["from"] or _earlier(end)
-        wanted = asking.Wanted(_purpose(request, told["purpose"]), start, end, tuple(told["tables"]))
+        wanted = asking.Wanted(
+            _purpose(request, told["purpose"]),
+            start,
+            end,
+            tuple(told["tables"]),
+            told["segment"],
+            asking.Format(told["format"]),
+        )
         if barred := _barred(request, wanted.as_json()["tables"]):
             told = f"The key's field list does not name {known()[barred[0]].tells}, which {barred[0]} tells."
             raise Problem(403, "field_not_allowed", told, (FieldError("tables", told),))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
@@ -27,27 +28,45 @@ class ExportRefused(Exception):
         self.message = message
 
 
+class Format(StrEnum):
+    """As what the rows of a day are written. CSV is a copy for spreadsheets; Parquet keeps types."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What leaves, and what for: the UTC days `[start, end)`, and some of the tables, all when none is named."""
+    """What leaves, and what for: the UTC days `[start, end)`, and some of the tables, all when none is named.
+
+    With a `segment`, only what is told of that segment, and only tables that tell of segments.
+    """
 
     purpose: str
     start: date
     end: date
     tables: tuple[str, ...] = ()
+    segment: str = ""
+    format: Format = Format.PARQUET
 
     def as_json(self) -> dict[str, Any]:
         return {
             "purpose": self.purpose,
             "from": self.start.isoformat(),
             "to": self.end.isoformat(),
-            "tables": list(self.tables or tables.names()),
+            "tables": list(self.tables or self._usual_tables()),
+            **({"segment": self.segment} if self.segment else {}),
+            **({"format": self.format.value} if self.format is not Format.PARQUET else {}),
         }
 
     @classmethod
     def from_json(cls, stated: Mapping[str, Any]) -> "Wanted":
         start, end = (date.fromisoformat(stated[side]) for side in ("from", "to"))
-        return cls(stated["purpose"], start, end, tuple(stated["tables"]))
+        written = Format(stated.get("format", Format.PARQUET))
+        return cls(stated["purpose"], start, end, tuple(stated["tables"]), stated.get("segment", ""), written)
+
+    def _usual_tables(self) -> list[str]:
+        return [name for name, table in tables.known().items() if not self.segment or table.has_segment is not None]
 
 
 @transaction.atomic
@@ -76,10 +95,22 @@ def _check(wanted: Wanted, *, now: datetime) -> None:
     if unknown := sorted(set(wanted.tables) - set(tables.names())):
         known = ", ".join(tables.names())
         raise ExportRefused("tables", f"There is no table called {unknown[0]}; there are {known}.")
+    _check_segment(wanted)
     try:
         gates.permission(purpose=wanted.purpose, now=now)
     except PurposeRefused as refused:
         raise ExportRefused("purpose", str(refused)) from None
+
+
+def _check_segment(wanted: Wanted) -> None:
+    if not wanted.segment:
+        return
+    for name in wanted.as_json()["tables"]:
+        has_segment = tables.known()[name].has_segment
+        if has_segment is None:
+            raise ExportRefused("segment", f"The table {name} does not tell of segments: leave one of the two out.")
+        if not has_segment(wanted.segment):
+            raise ExportRefused("segment", f"There is no segment “{wanted.segment}”.")
 
 
 def record(*, job: Job, action: str, by: Actor, now: datetime, **basis: Any) -> None:

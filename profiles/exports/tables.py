@@ -36,12 +36,16 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a table is asked: the days `[start, end)`, the moment of the snapshot, and what may not leave."""
+    """What a table is asked: the days `[start, end)`, the moment of the snapshot, and what may not leave.
+
+    `segment` narrows it to one segment's key, where the table tells of segments; empty for all.
+    """
 
     start: date
     end: date
     as_of: datetime
     left_out: LeftOut
+    segment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`tells` is the part of people that is in it, as the field list of a key calls it."""
+    """`tells` is the part of people that is in it, as the field list of a key calls it.
+
+    `has_segment` says whether there is a segment of a key to narrow the table to; None: it knows no segments.
+    """
 
     name: str
     tells: str
     told: str
     columns: tuple[Column, ...]
     parts: Callable[[Question], Iterator[Part]]
+    has_segment: Callable[[str], bool] | None = None
 
 
 def known() -> Mapping[str, Table]:

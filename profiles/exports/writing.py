@@ -27,7 +27,8 @@ from cdp.copying import copy_rows
 from cdp.models import Job
 from cdp.pseudonyms import pseudonym
 from profiles.exports import gates, tables
-from profiles.exports.asking import Wanted
+from profiles.exports.asking import Format, Wanted
+from profiles.exports.sheets import SheetWriter
 from profiles.exports.tables import LeftOut, Part, Question, Table
 from profiles.identity.rule import DEFAULT
 from profiles.identity.rules import live_rule
@@ -47,7 +48,7 @@ class _Days:
 
     folder: Path
     table: Table
-    schema: Any
+    format: Format
     waiting: dict[str, list[Any]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     writers: dict[str, Any] = field(default_factory=dict)
@@ -75,12 +76,18 @@ class _Days:
         if day not in self.writers:
             path = self.folder / self.path(day)
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.writers[day] = pq.ParquetWriter(path, self.schema, compression="zstd", compression_level=1)
+            self.writers[day] = self._writer(path)
         self.writers[day].write_table(pa.concat_tables(self.waiting.pop(day)))
         del self.sizes[day]
 
+    def _writer(self, path: Path) -> Any:
+        schema = pa.schema([pa.field(column.name, column.type) for column in self.table.columns])
+        if self.format is Format.CSV:
+            return SheetWriter(path, schema.names)
+        return pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+
     def path(self, day: str) -> str:
-        return f"{self.table.name}/date={day}/part-0.parquet"
+        return f"{self.table.name}/date={day}/part-0.{self.format}"
 
     def files(self) -> list[dict[str, Any]]:
         return [_told(self.folder, self.path(day), rows=rows) for day, rows in sorted(self.rows.items())]
@@ -162,11 +169,12 @@ def _write_tables(cursor: Any, folder: Path, wanted: Wanted, *, now: datetime, r
     cursor.execute("SELECT clock_timestamp()")  # the snapshot is taken with the first statement
     (as_of,) = cursor.fetchone()
     people = _permit(cursor, wanted, now=now, report=report)
-    asked = Question(wanted.start, wanted.end, as_of, _left_out(cursor, wanted.purpose))
+    asked = Question(wanted.start, wanted.end, as_of, _left_out(cursor, wanted.purpose), wanted.segment)
     chosen = [table for name, table in tables.known().items() if not wanted.tables or name in wanted.tables]
     files: list[dict[str, Any]] = []
     for table in chosen:
-        files += _write_table(cursor, folder, table, asked, _after(sum(file["rows"] for file in files), report))
+        days = _Days(folder, table, wanted.format)
+        files += _write_table(cursor, days, asked, _after(sum(file["rows"] for file in files), report))
     return {
         "format": FORMAT,
         "product_version": settings.SPECTACULAR_SETTINGS["VERSION"],
@@ -242,16 +250,13 @@ def _left_out(cursor: Any, purpose: str) -> LeftOut:
     return LeftOut(traits, properties, tuple(name for (name,) in cursor.fetchall()))
 
 
-def _write_table(cursor: Any, folder: Path, table: Table, asked: Question, report: Report) -> list[dict[str, Any]]:
-    schema = pa.schema([pa.field(column.name, column.type) for column in table.columns])
-    days = _Days(folder, table, schema)
-
+def _write_table(cursor: Any, days: "_Days", asked: Question, report: Report) -> list[dict[str, Any]]:
     def take(block: Any) -> None:
         days.add(block)
         report(sum(days.rows.values()))
 
-    for part in table.parts(asked):
-        _copy(cursor, part, _Blocks(table, take))
+    for part in days.table.parts(asked):
+        _copy(cursor, part, _Blocks(days.table, take))
         days.close()
     return days.files()
 

@@ -48,6 +48,6 @@ def statement(sql: str, *, tables: Mapping[str, str]) -> str:
         f"origin AS NOT MATERIALIZED (\n  {_ORIGIN}\n)",
         f"events AS NOT MATERIALIZED (\n  {_EVENTS}\n)",
         f"profile AS MATERIALIZED (\n  {_PROFILE}\n)",
-        *(f"{name} AS MATERIALIZED (\n  {text}\n)" for name, text in tables.items()),
+        *(f"{name} AS NOT MATERIALIZED (\n  {text}\n)" for name, text in tables.items()),
     ]
     return "WITH " + ",\n".join(told) + f"\nSELECT * FROM (\n{sql}\n) told"

@@ -123,7 +123,10 @@ def test_why_tells_every_part_with_what_it_observed(world: World, app: APIClient
     assert [leaf["observed"] for leaf in told["stay"]["evidence"]] == ["DE", 1]
     assert told["changes_at"].startswith((ordered + timedelta(hours=1)).isoformat()[:19])
     record = AccessRecord.objects.get(action="segment.why")
-    assert (record.profile_id, record.fields) == (anna, ["segments", "traits.country"])
+    assert (record.profile_id, record.fields) == (anna, ["events.Order Completed", "segments", "traits.country"])
+    (event,) = orders["events"]
+    assert (event["name"], event["at"][:19], orders["events_total"]) == ("Order Completed", ordered.isoformat()[:19], 1)
+    assert (told["smallest"], told["status"], told["known"]) == ([["$.all[0]"], ["$.all[1]"]], "ready", None)
 
 
 def test_why_not_tells_the_part_that_fails(world: World, app: APIClient) -> None:
@@ -133,6 +136,33 @@ def test_why_not_tells_the_part_that_fails(world: World, app: APIClient) -> None
     told = why(app, ben, "buyers").json()
     assert (told["is_member"], told["stay"]) == (False, None)
     assert [child["holds"] for child in told["explanation"]["children"]] == [False, False]
+    assert [child["in_the_way"] for child in told["explanation"]["children"]] == [True, True]
+    assert told["smallest"] == [["$.all[0]", "$.all[1]"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("?known=then", "at"), ("?at=yesterday", "at"), ("?at=2026-03-03T12:00:00", "at"),
+     ("?at=2999-01-01T00:00:00Z", "at"), ("?at=2020-01-01T00:00:00Z&known=perhaps", "known")],
+)  # fmt: skip
+def test_a_moment_that_makes_no_sense_is_refused(world: World, app: APIClient, query: str, field: str) -> None:
+    anna = world.person(country="DE")
+    world.publish("germans", GERMAN)
+    refused = why(app, anna, "germans", query)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, field)
+
+
+def test_events_are_told_only_where_the_key_may_read_them(world: World, app: APIClient) -> None:
+    anna = world.person(country="DE")
+    world.event(anna, "Order Completed", at=timezone.now() - timedelta(minutes=10), revenue=20)
+    world.publish("buyers", BUYERS)
+    world.backfill()
+    told = why(key_for(world, fields=("segments", "traits")), anna, "buyers").json()
+    orders = told["explanation"]["children"][1]
+    assert (orders["observed"], "events" in orders) == (1, False)
+    assert [one["field"] for one in told["withheld"]] == ["events.Order Completed"]
+    whole = why(app, anna, "buyers").json()
+    assert [one["name"] for one in whole["explanation"]["children"][1]["events"]] == ["Order Completed"]
 
 
 def test_why_never_contradicts_the_membership_it_reports(world: World, app: APIClient) -> None:

@@ -6,17 +6,15 @@
 import os
 import random
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from profiles.identity import resolve
 from segments.models import Membership
 from segments.past_reasons import Asked, NotThen, why_at
-from segments.reason_trees import as_json
-from segments.rules.explain import Explanation
 from segments.standpoint import Known
 from tests.profiles.stream import rows
+from tests.segments.agreement import compare, flips
 from tests.segments.past_traffic import RULES, Traffic, clock, settle
 from tests.segments.world import World
 
@@ -43,22 +41,13 @@ def test_it_equals_the_frozen_evidence_and_the_memberships(committed_world: Worl
 
 
 def _flips_agree(draw: random.Random) -> None:
-    flips = [
-        (stay.profile_id, stay.segment.key, at, evidence)
-        for stay in Membership.objects.select_related("segment").order_by("pk")
-        for at, evidence in ((stay.entered_at, stay.evidence), (stay.left_at, stay.evidence_left))
-        if evidence is not None
-    ]
     causes = set(Membership.objects.values_list("cause", flat=True)) | set(
         Membership.objects.exclude(left_cause=None).values_list("left_cause", flat=True)
     )
     assert {"event", "merge", "sweep", "consent", "backfill", "version"} <= causes, causes
-    chosen = draw.sample(flips, min(FLIPS, len(flips)))
-    assert len(chosen) == FLIPS, f"only {len(flips)} flips: more steps are needed"
-    for profile_id, key, at, evidence in chosen:
-        told = why_at(origin_id=profile_id, key=key, asked=Asked(at))
-        assert told.profile_id == profile_id
-        assert _leaves(told.seen.explanation) == _frozen(evidence), f"{profile_id} in {key} at {at}"
+    known = flips()
+    assert len(known) >= FLIPS, f"only {len(known)} flips: more steps are needed"
+    assert [told for flip in draw.sample(known, FLIPS) if (told := compare(flip))] == []
 
 
 def _times_agree(draw: random.Random, checkpoints: list[datetime]) -> None:
@@ -75,21 +64,6 @@ def _times_agree(draw: random.Random, checkpoints: list[datetime]) -> None:
         assert told.is_member == stood, f"{profile_id} in {key} at {at}"
         assert told.known is Known.THEN
         compared += 1
-
-
-def _leaves(node: Explanation) -> list[tuple[str, Any, Any]]:
-    if not node.children:
-        return [(node.path, node.value, _spelled(node.observed))]
-    return [leaf for child in node.children for leaf in _leaves(child)]
-
-
-def _frozen(evidence: Any) -> list[tuple[str, Any, Any]]:
-    return [(leaf["path"], leaf["holds"], _spelled(leaf["observed"])) for leaf in evidence]
-
-
-def _spelled(observed: Any) -> Any:
-    told = as_json(observed)
-    return told.isoformat() if isinstance(told, datetime) else told
 
 
 @pytest.fixture(autouse=True)

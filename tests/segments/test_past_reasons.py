@@ -73,7 +73,6 @@ def test_a_trait_is_what_had_been_stated_by_then(world: World) -> None:
     then = clock()
     say("identify", userId="ann", traits={"country": "FR"}, ago=timedelta(days=2))
     assert both("ann", "germans", then) == (True, False)
-    assert asked("ann", "germans", then - timedelta(days=3), Known.TODAY).is_member is True
 
 
 def test_two_who_were_merged_later_were_two(world: World) -> None:

@@ -27,13 +27,22 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="start", type=date.fromisoformat, help="first UTC day (30 days ago)")
         parser.add_argument("--to", dest="end", type=date.fromisoformat, help="day after the last (today)")
         parser.add_argument("--tables", nargs="+", default=(), metavar="TABLE", help=", ".join(tables.names()))
+        parser.add_argument("--segment", default="", help="only who was in this segment, by its key")
+        parser.add_argument("--format", choices=[one.value for one in asking.Format], default="parquet")
         parser.add_argument("--output", type=Path, required=True, help="a ZIP file to write, or a folder to fill")
 
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         end = options["end"] or now.astimezone(UTC).date()
         start = options["start"] or end - timedelta(days=30)
-        wanted = asking.Wanted(options["purpose"], start, end, tuple(options["tables"]))
+        wanted = asking.Wanted(
+            options["purpose"],
+            start,
+            end,
+            tuple(options["tables"]),
+            options["segment"],
+            asking.Format(options["format"]),
+        )
         try:
             job = asking.request(wanted=wanted, by=Actor.system("manage.py export_data"), now=now)
         except asking.ExportRefused as error:
