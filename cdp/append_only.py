@@ -10,10 +10,11 @@ from typing import Any
 from django.db import migrations
 
 FUNCTION = """
-CREATE OR REPLACE FUNCTION cdp_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION cdp_refuse_change() RETURNS trigger LANGUAGE plpgsql
+    SET search_path = public, pg_temp AS $$
 BEGIN
     IF current_setting('cdp.maintenance', true) = 'on' AND pg_has_role(current_user,
-            (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE') THEN
+            (SELECT relowner FROM pg_catalog.pg_class WHERE oid = TG_RELID), 'USAGE') THEN
         RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
     END IF;
     RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'insufficient_privilege';

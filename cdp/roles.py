@@ -1,7 +1,7 @@
 """What a person may do. A role is a Django group; a superuser counts as administrator and as nothing else.
 
 The groups are made by the migration. Four eyes does not rest on this module: the database asks for the approver's group
-itself (cdp.governance.operations).
+itself (cdp.governance.guards).
 """
 
 from enum import StrEnum

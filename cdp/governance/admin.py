@@ -23,17 +23,18 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.decorators import display
 
 from cdp.governance import lifecycle
-from cdp.governance.differences import Line, side_by_side
+from cdp.governance.differences import Change, Line, side_by_side, words
 from cdp.governance.errors import GovernanceError
 from cdp.governance.forms import CommentForm, ContentForm
 from cdp.governance.governed import Governed, governed_of
 from cdp.governance.models import GovernedHead, GovernedVersion, State
+from cdp.governance.standing import standing_of
 from cdp.models import User
 from cdp.role_admin import RoleAdmin
 from cdp.roles import Role, roles_of
@@ -58,6 +59,7 @@ class Comparison:
     before: GovernedVersion
     after: GovernedVersion
     lines: Sequence[Line]
+    sentence: SafeString | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
     def sections(self, version: Any) -> Sequence[Section]:
         """Return what the type tells about a version beside its JSON, most telling first."""
         return ()
+
+    def told(self, version: Any) -> str | None:
+        """Say the content as a sentence, for the reviewer to see what changes in it."""
+        return None
+
+    def counted(self, version: Any) -> SafeString | None:
+        """Say in a line what the change comes to."""
+        return None
 
     def evidence(self, version: Any) -> SafeString | None:
         """Draw the frozen evidence; None shows it as JSON."""
@@ -210,7 +220,9 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
             reached = self._take(verb, version, form, request)
         except GovernanceError as error:
             return self._version_page(request, self._version(request, head_id, number), form=form, problem=error)
-        messages.success(request, _DONE[verb].format(head=version.head, number=reached.number))
+        waits = verb == "approve" and standing_of(self.governed, reached, now=timezone.now())
+        done = f"Your approval of version {{number}} of {{head}} is stored. {waits.told}" if waits else _DONE[verb]
+        messages.success(request, done.format(head=version.head, number=reached.number))
         return HttpResponseRedirect(self._address("version", head_id, reached.number))
 
     def _take(self, verb: str, version: Any, form: CommentForm, request: HttpRequest) -> Any:
@@ -317,12 +329,18 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
     ) -> HttpResponse:
         roles, person = roles_of(self._person(request)), self._person(request)
         own = person.pk in version.author_ids
-        editable = version.state in OPEN and Role.AUTHOR in roles
-        steps = self._steps(version, roles, own=own)
+        standing = standing_of(self.governed, version, now=timezone.now())
+        begun = standing is not None and standing.is_begun
+        editable = version.state in OPEN and Role.AUTHOR in roles and not begun
+        mine = not own and (standing is None or standing.awaits(person.pk))
+        steps = self._steps(version, roles, own=not mine, approved=begun)
         context = {
             **self._page_context(request, version.head, title=f"{version.head}, version {version.number}"),
             "version": version,
             "chip": CHIPS.get(version.state, ""),
+            "standing": standing,
+            "told": self.told(version),
+            "counted": self.counted(version),
             "sections": self.sections(version),
             "evidence": self.evidence(version),
             "comparison": self._comparison(version),
@@ -339,11 +357,17 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
         }
         return TemplateResponse(request, self.version_template, context, status=409 if problem else 200)
 
-    def _steps(self, version: Any, roles: frozenset[Role], *, own: bool) -> list[Step]:
+    def _steps(self, version: Any, roles: frozenset[Role], *, own: bool, approved: bool) -> list[Step]:
         state, author, approver = version.state, Role.AUTHOR in roles, Role.APPROVER in roles
         offered = [
-            ("approve", "Approve", "primary", True, state == State.REVIEW and approver and not own),
-            ("reject", "Reject", "danger", True, state == State.REVIEW and approver),
+            (
+                "approve",
+                "Approve once more" if approved else "Approve",
+                "primary",
+                True,
+                state == State.REVIEW and approver and not own,
+            ),
+            ("reject", "Drop" if approved else "Reject", "danger", True, state == State.REVIEW and approver),
             ("submit", "Submit for approval", "primary", False, state == State.DRAFT and author),
             ("withdraw", "Withdraw", "", False, state in OPEN and author),
             ("roll-back", "Roll back to this version", "", True, author and state in _PAST),
@@ -363,7 +387,9 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
             before = versions.filter(number__lt=version.number, state__in=lifecycle.WAS_LIVE).first()
         if before is None or before.pk == version.pk:
             return None
-        return Comparison(before, version, side_by_side(before.content, version.content))
+        told = self.told(before), self.told(version)
+        marked = marked_words(*told) if told[0] is not None and told[1] is not None else None
+        return Comparison(before, version, side_by_side(before.content, version.content), marked)
 
     # -- common to the pages -------------------------------------------------------------------------------------------
 
@@ -413,6 +439,14 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
 
     def _address(self, page: str, *args: Any) -> str:
         return reverse(f"admin:{self._name(page)}", args=args)
+
+
+_MARKS = {Change.REMOVED: "<del>{}</del>", Change.ADDED: "<ins>{}</ins>", Change.SAME: "{}"}
+
+
+def marked_words(before: str, after: str) -> SafeString:
+    """The sentence with what went struck out and what came underlined."""
+    return format_html_join("", "{}", ((format_html(_MARKS[run.change], run.text),) for run in words(before, after)))
 
 
 _PAST = (State.SUPERSEDED, State.RETIRED)

@@ -25,8 +25,9 @@ from cdp.api.schema import problems
 from cdp.governance import lifecycle
 from cdp.governance.differences import differences
 from cdp.governance.errors import CommentRequired, ContentInvalid, GovernanceError, NotAllowed, WrongState
-from cdp.governance.governed import Governed
+from cdp.governance.governed import Governed, governed_of
 from cdp.governance.models import DecisionKind, GovernedHead, GovernedVersion, State
+from cdp.governance.standing import standing_of
 from cdp.problems import FieldError, Problem
 from cdp.roles import Role
 
@@ -50,6 +51,7 @@ class DecisionSerializer(serializers.Serializer):
     decided_by = serializers.CharField(source="decided_by.username")
     content_hash = serializers.CharField()
     at = serializers.DateTimeField()
+    remark = serializers.CharField(default="", help_text="What the platform noted with it, such as moved evidence.")
 
 
 class VersionSerializer(serializers.Serializer):
@@ -65,7 +67,14 @@ class VersionSerializer(serializers.Serializer):
     submitted_at = serializers.DateTimeField(allow_null=True)
     evidence = serializers.JSONField()
     decided_at = serializers.DateTimeField(allow_null=True)
+    standing = serializers.SerializerMethodField(
+        help_text="Of a version in review: whose approval is missing, or what an approved one waits for."
+    )
     decisions = DecisionSerializer(many=True)
+
+    def get_standing(self, version: Any) -> str | None:
+        standing = standing_of(governed_of(version.head), version, now=timezone.now())
+        return None if standing is None else standing.told
 
 
 class HeadSerializer(serializers.Serializer):
@@ -229,7 +238,7 @@ class GovernedViewSet(GenericViewSet):
     @_verb(VerdictSerializer)
     @action(detail=True, methods=["post"], url_path=f"{_VERSION}/approve", url_name="approve")
     def approve(self, request: Request, key: str, number: str) -> Response:
-        """Make the version live. None of its authors may; a comment is needed."""
+        """Approve the version: live with the last approval it needs. None of its authors may; a comment is needed."""
         lifecycle.approve(version=self._version(key, number), by=self._person, now=timezone.now(), **self._verdict())
         return self._version_answer(key, number)
 

@@ -1,7 +1,8 @@
-"""What changed between two JSON contents: as a list for programs, as aligned lines for people."""
+"""What changed between two contents: as a list for programs, as aligned lines and marked words for people."""
 
 import difflib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -34,6 +35,14 @@ class Line:
     left: str
     right_number: int | None
     right: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Words of a sentence that stayed, went or came."""
+
+    change: Change
+    text: str
 
 
 def differences(before: Any, after: Any) -> tuple[Difference, ...]:
@@ -76,6 +85,25 @@ def side_by_side(before: Any, after: Any) -> tuple[Line, ...]:
             j = j1 + offset if j1 + offset < j2 else None
             rows.append(_row(tag, i, j, left, right))
     return tuple(rows)
+
+
+#: A word, a number with its separators, a mark, or the space between.
+_TOKEN = re.compile(r"\w+(?:[.,:]\w+)*|\s+|[^\w\s]")
+
+
+def words(before: str, after: str) -> tuple[Run, ...]:
+    """Align two sentences word by word; what was replaced stands before what replaces it."""
+    left, right = _TOKEN.findall(before), _TOKEN.findall(after)
+    runs: list[Run] = []
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(a=left, b=right, autojunk=False).get_opcodes():
+        if tag == "equal":
+            runs.append(Run(Change.SAME, "".join(left[i1:i2])))
+            continue
+        if i2 > i1:
+            runs.append(Run(Change.REMOVED, "".join(left[i1:i2])))
+        if j2 > j1:
+            runs.append(Run(Change.ADDED, "".join(right[j1:j2])))
+    return tuple(runs)
 
 
 def _row(tag: str, i: int | None, j: int | None, left: list[str], right: list[str]) -> Line:

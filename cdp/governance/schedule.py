@@ -1,7 +1,7 @@
 """When an approved content begins and ends: `"starts_at"` and `"ends_at"`, moments with their offset, [start, end).
 
 They are part of the content, hence hashed, approved and fixed with it, and the database reads them there too: nothing
-goes live before its start, and what has reached its end goes away without another decision (operations.py).
+goes live before its start, and what has reached its end goes away without another decision (guards.py).
 """
 
 from collections.abc import Mapping

@@ -30,6 +30,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: object) -> None:
                 editor.create_model(model)
         with owner.cursor() as cursor:
             cursor.execute(guard.sql)
+            cursor.execute(notes.APPROVALS)
         grant_application_role(owner, application=connections["default"].settings_dict["USER"])
 
 

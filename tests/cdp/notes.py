@@ -74,4 +74,29 @@ def on_retired(head: Any, *, now: Any) -> None:
     calls.append(("retired", head.pk))
 
 
-NOTES = Governed(Note, NoteVersion, NoteDecision, validate, on_submit, on_live, on_retired)
+#: A note that says "three" is for two people to approve; the database asks its own copy of this.
+APPROVALS = """
+CREATE FUNCTION tests_notes_noteversion_approvals(content jsonb) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+SELECT CASE $1 ->> 'text' WHEN 'three' THEN 2 ELSE 1 END $$
+"""
+
+
+def approvals(content: Any) -> int:
+    return 2 if content["text"] == "three" else 1
+
+
+def repeated(content: Any) -> Any:
+    return {"text": content["text"]}
+
+
+NOTES = Governed(
+    Note,
+    NoteVersion,
+    NoteDecision,
+    validate,
+    on_submit,
+    on_live,
+    on_retired,
+    approvals=approvals,
+    repeated=repeated,
+)

@@ -171,8 +171,8 @@ def test_a_hash_that_does_not_fit_its_content_is_not_approved(note, author, appr
 
 def test_an_approved_version_cannot_go_back_to_draft_and_change(waiting, approver):
     decide(waiting, approver)
-    for state in ("draft", "withdrawn", "rejected"):
-        refused("UPDATE tests_notes_noteversion SET state = %s WHERE id = %s", state, waiting.pk, match="only go live")
+    for state, told in (("draft", "does not change any more"), ("rejected", "needs a stored decision")):
+        refused("UPDATE tests_notes_noteversion SET state = %s WHERE id = %s", state, waiting.pk, match=told)
 
 
 def test_the_evidence_of_a_request_is_frozen(waiting):
