@@ -103,6 +103,7 @@ SUBJECT_SECTIONS: list[str] = [
     "consent.history.subject_section",
     "profiles.subject_sections.traits",
     "profiles.subject_sections.identifiers",
+    "segments.delivery.subject_section.told",
 ]
 METRICS: list[str] = [
     "cdp.metrics.collect",

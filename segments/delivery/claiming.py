@@ -29,7 +29,7 @@ from profiles.identity import resolve
 from segments.delivery import counting, signing, switching
 from segments.delivery.content import Terms, What, read
 from segments.delivery.messages import Message, headers
-from segments.models import AttemptKind, DeliveryLane, DeliveryState, DestinationSecret, DestinationVersion, Told
+from segments.models import AttemptKind, DeliveryLane, DeliveryState, DestinationSecret, DestinationVersion
 
 #: Requests under way to one destination at most; to one that fails, a single one asks whether it is back.
 MOST_UNDER_WAY = 16
@@ -163,8 +163,9 @@ def _due(destination_id: int, key: str, *, most: int, now: datetime) -> list[_Du
 
 def _is_wanted(message: Message, terms: Terms) -> bool:
     """Whether the live version still sends this: what was approved last decides, also about what waits."""
-    what = {Told.ENTERED: What.ENTERED, Told.LEFT: What.LEFT}.get(Told(message.told), What.TAGS)
-    return message.segment in terms.segments and what in terms.what
+    if message.tag:
+        return What.TAGS in terms.what
+    return message.segment in terms.segments and What(message.told) in terms.what
 
 
 def _keys(destination_id: int) -> list[bytes]:

@@ -21,14 +21,13 @@ from cdp.copying import array
 MOST_AT_ONCE = 5_000
 _ONE_TAKER = 0x5E67_0011
 
-# A tag is on a person while any segment that gives it has them: it is told when the first gives it and the last ends.
+# A tag belongs to nobody but its carrier: a destination is told of it when any segment it listens to ever put it.
 _TAKE = """
 WITH waiting AS MATERIALIZED (
     SELECT id FROM outbox ORDER BY id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 ),
 taken AS MATERIALIZED (
-    DELETE FROM outbox o USING waiting w WHERE o.id = w.id
-    RETURNING o.id, o.profile_id, o.segment_id, o.change, o.membership_id, o.version_id, o.at
+    DELETE FROM outbox o USING waiting w WHERE o.id = w.id RETURNING o.*
 ),
 target AS MATERIALIZED (
     SELECT d.id AS destination_id, s.id AS segment_id, v.content->'what' AS what
@@ -38,39 +37,37 @@ target AS MATERIALIZED (
      CROSS JOIN LATERAL jsonb_array_elements_text(v.content->'segments') AS named (key)
       JOIN segment s ON s.key = named.key
 ),
-change AS (
-    SELECT t.id, g.destination_id, t.profile_id, t.segment_id, t.version_id, t.membership_id, t.at,
-           t.change::text AS told, '' AS tag
+putting AS MATERIALIZED (
+    SELECT DISTINCT g.destination_id, rule.content->>'tag' AS tag
+      FROM target g JOIN segment_version rule ON rule.head_id = g.segment_id
+     WHERE g.what @> '"tags"' AND rule.content ? 'tag' AND rule.state IN ('live', 'superseded', 'retired')
+),
+wanted AS (
+    SELECT t.id AS change_id, g.destination_id
       FROM taken t JOIN target g USING (segment_id)
-     WHERE g.what @> to_jsonb(t.change::text)
+     WHERE t.tag = '' AND g.what @> to_jsonb(t.change::text)
      UNION ALL
-    SELECT t.id, g.destination_id, t.profile_id, t.segment_id, t.version_id, t.membership_id, t.at,
-           CASE t.change WHEN 'entered' THEN 'tagged' ELSE 'untagged' END, rule.content->>'tag'
-      FROM taken t JOIN target g USING (segment_id)
-      JOIN membership m ON m.id = t.membership_id
-      JOIN segment_version rule
-        ON rule.id = CASE t.change WHEN 'entered' THEN m.version_id ELSE m.standing_version_id END
-     WHERE g.what @> '"tags"' AND rule.content->>'tag' <> '' AND NOT EXISTS (
-           SELECT FROM membership other JOIN segment_version o ON o.id = other.standing_version_id
-            WHERE other.profile_id = t.profile_id AND other.left_at IS NULL AND other.id <> t.membership_id
-              AND o.content->>'tag' = rule.content->>'tag' AND (t.change = 'left' OR other.entered_at < t.at))
+    SELECT t.id, g.destination_id FROM taken t JOIN putting g USING (tag)
 )
 INSERT INTO delivery (destination_id, profile_id, segment_id, version_id, told, tag, membership_id, at, created_at,
                       state, reason, attempts, attempts_before, due_at)
-SELECT destination_id, profile_id, segment_id, version_id, told, tag, membership_id, at, %(now)s,
+SELECT w.destination_id, t.profile_id, t.segment_id, t.version_id, t.change, t.tag, t.membership_id, t.at, %(now)s,
        'pending', '', 0, 0, %(now)s
-  FROM change ORDER BY id, destination_id, told
+  FROM wanted w JOIN taken t ON t.id = w.change_id
+ ORDER BY t.id, w.destination_id
 RETURNING id
 """
 
-_SUPERSEDE = """
+#: Two messages are about the same where they tell of one person and one segment, or one person and one tag.
+SAME = """{0}.destination_id = {1}.destination_id AND {0}.profile_id = {1}.profile_id AND {0}.tag = {1}.tag
+   AND ({0}.tag <> '' OR {0}.segment_id = {1}.segment_id)"""
+
+_SUPERSEDE = f"""
 UPDATE delivery earlier
    SET state = 'superseded', reason = 'overtaken', closed_at = %(now)s, replaced_by = later.id
-  FROM (SELECT destination_id, profile_id, segment_id, tag, max(id) AS id FROM delivery
-         WHERE id = ANY (%(made)s::bigint[]) GROUP BY 1, 2, 3, 4) later
- WHERE earlier.destination_id = later.destination_id AND earlier.profile_id = later.profile_id
-   AND earlier.segment_id = later.segment_id AND earlier.tag = later.tag
-   AND earlier.id < later.id AND earlier.state = 'pending'
+  FROM (SELECT destination_id, profile_id, tag, CASE tag WHEN '' THEN segment_id END AS segment_id, max(id) AS id
+          FROM delivery WHERE id = ANY (%(made)s::bigint[]) GROUP BY 1, 2, 3, 4) later
+ WHERE {SAME.format("later", "earlier")} AND earlier.id < later.id AND earlier.state = 'pending'
 """
 
 

@@ -3,8 +3,9 @@
 {"type": "profile.segment.entered", "timestamp": "2026-03-03T12:00:00.000000Z",
  "data": {"person": "p1.1.…", "segment": "high-intent", "version": 3}}
 
-`person` is a pseudonym in the destination's own domain: two receivers cannot join what they were told. A tag's message
-carries "tag" as well. One message is one change: it is consented to, ordered, retried and proven on its own.
+`person` is a pseudonym in the destination's own domain: two receivers cannot join what they were told. A message about
+a tag has "tag" in place of segment and version: several segments may put it, and it is theirs together. One message is
+one change: it is consented to, ordered, retried and proven on its own.
 """
 
 from dataclasses import dataclass
@@ -44,15 +45,10 @@ class Message:
 
     @property
     def body(self) -> bytes:
-        told = {
-            "person": person_of(destination=self.destination, profile_id=self.profile_id),
-            "segment": self.segment,
-            "version": self.version,
-        }
-        if self.tag:
-            told["tag"] = self.tag
+        person = person_of(destination=self.destination, profile_id=self.profile_id)
+        about = {"tag": self.tag} if self.tag else {"segment": self.segment, "version": self.version}
         stamp = self.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return orjson.dumps({"type": TYPES[self.told], "timestamp": stamp, "data": told})
+        return orjson.dumps({"type": TYPES[self.told], "timestamp": stamp, "data": {"person": person, **about}})
 
 
 def person_of(*, destination: str, profile_id: int) -> str:

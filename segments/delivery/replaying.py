@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from cdp import access
 from cdp.access import Actor
 from cdp.models import User
+from segments.delivery.fanning import SAME
 from segments.delivery.refusals import DeliveryRefused
 from segments.models import Delivery, DeliveryLane, DeliveryState, Destination
 
@@ -65,14 +66,12 @@ def _again(destination_id: int, ids: list[int] | None, state: DeliveryState, *, 
         return [person for (person,) in cursor.fetchall()]
 
 
-_AGAIN = """
+_AGAIN = f"""
 WITH chosen AS (
     SELECT d.id FROM delivery d
      WHERE d.destination_id = %(destination)s AND d.state = %(state)s
        AND (%(ids)s::bigint[] IS NULL OR d.id = ANY (%(ids)s::bigint[])) AND NOT EXISTS (
-           SELECT FROM delivery later WHERE later.destination_id = d.destination_id
-              AND later.profile_id = d.profile_id AND later.segment_id = d.segment_id AND later.tag = d.tag
-              AND later.id > d.id)
+           SELECT FROM delivery later WHERE {SAME.format("later", "d")} AND later.id > d.id)
      ORDER BY d.id LIMIT %(most)s FOR NO KEY UPDATE
 )
 UPDATE delivery d SET state = 'pending', reason = 'sent_again', due_at = %(now)s, closed_at = NULL,

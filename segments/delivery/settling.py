@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from cdp.copying import columns
 from segments.delivery import counting, switching
 from segments.delivery.claiming import Request
+from segments.delivery.fanning import SAME
 from segments.delivery.schedule import Answer, Outcome, next_try, patience, rest
 from segments.models import DeliveryLane, DeliveryState
 
@@ -114,7 +115,7 @@ SELECT %s, t.* FROM unnest(%s::bigint[], %s::text[], %s::smallint[], %s::text[],
     ON CONFLICT (attempt_id) DO NOTHING
 """
 # A message that is to be tried again is not, where a later change of the same person and segment waits already.
-_MOVE = """
+_MOVE = f"""
 UPDATE delivery d
    SET state = after.state, reason = after.reason, due_at = coalesce(after.due_at, d.due_at), leased_until = NULL,
        closed_at = CASE WHEN after.state = 'pending' THEN NULL ELSE %s END, replaced_by = after.later
@@ -126,8 +127,7 @@ UPDATE delivery d
           JOIN delivery own ON own.id = t.id
           LEFT JOIN LATERAL (
                SELECT max(l.id) AS id FROM delivery l
-                WHERE t.state = 'pending' AND l.destination_id = own.destination_id AND l.profile_id = own.profile_id
-                  AND l.segment_id = own.segment_id AND l.tag = own.tag AND l.id > own.id AND l.state = 'pending'
+                WHERE t.state = 'pending' AND {SAME.format("l", "own")} AND l.id > own.id AND l.state = 'pending'
                ) later ON true) after
  WHERE d.id = after.id AND d.state = 'sending' AND d.attempts = after.number
 RETURNING d.state, d.reason

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from cdp.models import User
 from segments.delivery import counting
+from segments.delivery.content import MOST_RATE
 from segments.delivery.refusals import DeliveryRefused
 from segments.models import DeliveryLane, DeliveryState, Destination, DestinationSwitch, Switched
 
@@ -17,8 +18,8 @@ _GONE = "The receiver answered 410 Gone."
 
 
 def prepare(*, destination: Destination, now: datetime) -> None:
-    """Give a destination its lane, when its first version goes live."""
-    DeliveryLane.objects.get_or_create(pk=destination.pk, defaults={"refilled_at": now})
+    """Give a destination its lane, when its first version goes live; it may be sent to at once."""
+    DeliveryLane.objects.get_or_create(pk=destination.pk, defaults={"refilled_at": now, "tokens": MOST_RATE})
 
 
 @transaction.atomic

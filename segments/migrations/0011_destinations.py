@@ -726,6 +726,22 @@ class Migration(migrations.Migration):
                 name="delivery_attempt_names_the_consent",
             ),
         ),
+        migrations.AddField(
+            model_name="outbox", name="tag", field=models.TextField(blank=True, db_default="", default="")
+        ),
+        migrations.AlterField(
+            model_name="outbox",
+            name="change",
+            field=models.CharField(
+                choices=[
+                    ("entered", "Entered"),
+                    ("left", "Left"),
+                    ("tagged", "tag added"),
+                    ("untagged", "tag removed"),
+                ],
+                max_length=8,
+            ),
+        ),
         GuardVersions(
             head_table="destination",
             version_table="destination_version",

@@ -4,12 +4,15 @@ from django.db import models
 class Change(models.TextChoices):
     ENTERED = "entered"
     LEFT = "left"
+    TAGGED = "tagged", "tag added"
+    UNTAGGED = "untagged", "tag removed"
 
 
 class Outbox(models.Model):
-    """A membership change on its way out, written in the transaction that made it and deleted once delivered.
+    """A change of a membership or a tag on its way out, written in the transaction that made it.
 
-    Readers claim rows with FOR UPDATE SKIP LOCKED, never by a remembered id: ids do not follow commit order.
+    `membership_id` is the stay, or the tagging where a tag came or went. Readers claim rows with FOR UPDATE SKIP
+    LOCKED, never by a remembered id: ids do not follow commit order. A row is deleted when its messages are made.
     """
 
     profile_id = models.BigIntegerField()
@@ -18,6 +21,7 @@ class Outbox(models.Model):
     membership_id = models.BigIntegerField()
     version_id = models.BigIntegerField()
     at = models.DateTimeField()
+    tag = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         db_table = "outbox"
