@@ -17,6 +17,7 @@ from cdp.api_keys import KeyFacts
 from cdp.models import User
 from cdp.models.access_record import ActorKind, Outcome
 from cdp.observability import request_ids
+from cdp.plain_cursor import plain_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,9 @@ def record(
         None if basis is None else orjson.dumps(basis).decode(),
         request_ids.current(),
     )
-    with connections[using].cursor() as cursor:
-        if len(profile_ids) > 1:
+    if len(profile_ids) > 1:
+        with connections[using].cursor() as cursor:
             cursor.execute(_INSERT_MANY, (*shared, list(profile_ids)))
-        else:
+    else:
+        with plain_cursor(using) as cursor:
             cursor.execute(_INSERT_ONE, (*shared, profile_ids[0] if profile_ids else None))

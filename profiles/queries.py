@@ -10,6 +10,7 @@ from msgspec import Raw
 from msgspec.json import decode
 
 from cdp.ids import from_public
+from cdp.plain_cursor import plain_cursor
 from cdp.pseudonyms import lookup_hash
 from profiles.identity.canonical import canonical
 from profiles.identity.rules import known_rule
@@ -70,7 +71,7 @@ def find_card(*, type: str, value: str, using: str = "default") -> PersonCard | 
     asked = _asked(type, value)
     if asked is None:
         return None
-    with connections[using].cursor() as cursor:
+    with plain_cursor(using) as cursor:
         cursor.execute(_BY_ID if type == PROFILE_ID else _BY_IDENTIFIER, asked)
         row = cursor.fetchone()
     if row is None:
