@@ -40,15 +40,15 @@ CREATE FUNCTION cdp_guard_threshold() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     version record;
     latest record;
-    old numeric;
-    new numeric;
+    before numeric;
+    after numeric;
     band numeric;
 BEGIN
     SELECT state, author_ids, content INTO version FROM segment_version WHERE id = NEW.version_id FOR NO KEY UPDATE;
     IF NEW.author_ids IS DISTINCT FROM version.author_ids THEN
         RAISE EXCEPTION 'the decision names other authors than the version' USING ERRCODE = 'check_violation';
     END IF;
-    SELECT s.value INTO old FROM threshold_decision d JOIN threshold_snapshot s ON s.id = d.snapshot_id
+    SELECT s.value INTO before FROM threshold_decision d JOIN threshold_snapshot s ON s.id = d.snapshot_id
      WHERE d.version_id = NEW.version_id AND d.path = NEW.path AND d.outcome IN ('first', 'refreshed', 'accepted')
      ORDER BY d.id DESC LIMIT 1;
     IF FOUND = (NEW.outcome = 'first') THEN
@@ -56,9 +56,9 @@ BEGIN
     END IF;
     SELECT d.outcome, d.snapshot_id INTO latest FROM threshold_decision d
      WHERE d.version_id = NEW.version_id AND d.path = NEW.path ORDER BY d.id DESC LIMIT 1;
-    SELECT value INTO new FROM threshold_snapshot WHERE id = NEW.snapshot_id;
-    NEW.moved := round(abs(new - old) / nullif(abs(old), 0), 9);
-    IF new = old THEN
+    SELECT value INTO after FROM threshold_snapshot WHERE id = NEW.snapshot_id;
+    NEW.moved := round(abs(after - before) / nullif(abs(before), 0), 9);
+    IF after = before THEN
         NEW.moved := 0;
     END IF;
     band := coalesce((version.content #>> '{thresholds,band}')::numeric, 0);
