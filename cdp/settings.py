@@ -97,6 +97,8 @@ AUDIENCES: list[str] = ["segments.queries.audiences"]
 MERGE_STEPS: list[str] = ["consent.gates.merge_step", "segments.memberships.merge_step"]
 UNSETTLED: list[str] = ["segments.freshness.unsettled"]  # asked at every read: from memory, at most a second old
 ERASURE_STEPS: list[str] = []
+# Who would be told of a segment: (key) -> segments.evidence.Listener, for those who approve its rule.
+SEGMENT_LISTENERS: list[str] = ["segments.delivery.listening.listeners"]
 FIRST_RUN: list[str] = ["consent.first_run.purposes"]
 SUBJECT_SECTIONS: list[str] = [
     "segments.subject_sections.memberships",
@@ -192,6 +194,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "segments": {"task": "segments.backfill", "schedule": 1.0, "options": {"expires": 5}},
     "deliveries": {"task": "segments.deliver", "schedule": 1.0, "options": {"expires": 5}},
+    "schedules": {"task": "segments.run_schedules", "schedule": 1.0, "options": {"expires": 5}},
+    "shadows": {"task": "segments.compare_shadows", "schedule": 30.0, "options": {"expires": 30}},
     "rule costs": {"task": "segments.measure_costs", "schedule": 60.0, "options": {"expires": 60}},
     "identity rule": {"task": "profiles.roll_out_identity_rule", "schedule": 2.0, "options": {"expires": 10}},
     "imports": {"task": "profiles.run_imports", "schedule": 2.0, "options": {"expires": 10}},
@@ -210,6 +214,10 @@ CDP_MOST_EXPORT_DAYS = env.whole_number("CDP_MOST_EXPORT_DAYS", 366, least=1)  #
 # Counts of people below this are withheld from reports. Twenty also where nobody chose it: a count of three tells about
 # three people, and whoever wants to see small numbers (a demo, a test system) can say so.
 CDP_SMALLEST_COUNT = env.whole_number("CDP_SMALLEST_COUNT", 20)
+CDP_FEWEST_MEMBERS = env.whole_number("CDP_FEWEST_MEMBERS", 20)  # a smaller segment has to be acknowledged
+CDP_EVIDENCE_MINUTES = env.whole_number("CDP_EVIDENCE_MINUTES", 1_440, least=1)  # older, it is taken again
+CDP_EVIDENCE_DRIFT_PERCENT = env.whole_number("CDP_EVIDENCE_DRIFT_PERCENT", 10)  # beyond it an approval says so
+CDP_SHADOW_MINUTES = env.whole_number("CDP_SHADOW_MINUTES", 60, least=1)  # how often a shadow is compared
 CDP_FUNNEL_SECONDS = env.whole_number("CDP_FUNNEL_SECONDS", 30, least=1)  # how long a report may take
 
 # -- what is told to destinations outside -----------------------------------------------------------------------

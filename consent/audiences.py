@@ -50,6 +50,16 @@ def outcomes(*, purpose: str, profile_ids: Iterable[int], now: datetime) -> dict
         return {person: Outcome(outcome) for person, outcome in cursor.fetchall()}
 
 
+def outcomes_over(scope: str, *, purpose: str) -> str:
+    """Return the same decision as a select over a relation of people, for statements that count them.
+
+    `scope` is what stands behind FROM and is called `scope`, with a column `profile_id`; the select takes `%(now)s`
+    and gives (profile_id, outcome).
+    """
+    quoted = "'" + purpose.replace("'", "''").replace("%", "%%") + "'"
+    return _OUTCOMES.replace("%(purpose)s", quoted).format(scope=scope)
+
+
 def export_gate(*, purpose: str, now: datetime) -> Permission:
     """Permit whom the purpose allows to be used. Raises PurposeRefused for a purpose that is not live."""
     if purpose not in live_purposes():

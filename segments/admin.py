@@ -1,36 +1,37 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from cdp import access
 from cdp.access import Actor
 from cdp.governance.admin import GovernedAdmin, Section
+from cdp.governance.errors import GovernanceError
+from cdp.governance.forms import CommentForm
 from cdp.governance.models import State
 from cdp.ids import to_public
 from cdp.role_admin import LargeTableAdmin, person_of
 from cdp.templatetags.cdp_text import exact
-from segments import publishing, queries
+from segments import publishing, queries, reviewing
 from segments.builder.views import patterns as builder_patterns
-from segments.content import rule_of
+from segments.content import told
 from segments.delivery.admin import DeliveryAdmin, DeliveryAttemptAdmin, DestinationAdmin
+from segments.evidence import is_stale
 from segments.forms import RuleForm
 from segments.funnels.admin import FunnelAdmin
 from segments.history_pages import HistoryPages
 from segments.models import Membership, RuleEpoch, Segment
 from segments.queries import Status
-from segments.rules.sentences import sentence
 
 __all__ = [
     "DeliveryAdmin",
@@ -88,15 +89,47 @@ class SegmentAdmin(HistoryPages, GovernedAdmin):
         told = segment.size if exact else f"more than {queries.COUNTED_UP_TO:,}"
         return format_html('<a class="cdp-link" href="{}?segment__id__exact={}">{}</a>', address, segment.pk, told)
 
+    def told(self, version: Any) -> str | None:
+        return told(version.content)
+
+    def counted(self, version: Any) -> SafeString | None:
+        return reviewing.counted(version.evidence, now=timezone.now())
+
     def sections(self, version: Any) -> Sequence[Section]:
-        said = Section("In words", format_html("<p>{}</p>", sentence(rule_of(version.content))))
-        if version.state != State.DRAFT:
-            return (said,)
-        seen = publishing.preview_content(content=version.content, segment_id=version.head_id, now=timezone.now())
-        return (said, Section("What it would do now", _counts(seen)))
+        now, found = timezone.now(), []
+        if trial := reviewing.draw_shadow(version, now=now):
+            found.append(Section("In the shadow", trial))
+        if version.state == State.DRAFT:
+            found.append(Section("What it would do now", reviewing.draw_evidence(self._counts_now(version, now))))
+        elif version.state == State.REVIEW and is_stale(version.evidence, now=now):
+            fresh = self._counts_now(version, now)
+            found.append(Section("What it would do now", reviewing.draw_moved(version.evidence, fresh)))
+        return found
+
+    def _counts_now(self, version: Any, now: datetime) -> Mapping[str, Any]:
+        seen = publishing.preview_content(content=version.content, segment_id=version.head_id, now=now)
+        # Counts without people: what names somebody on this page is frozen, and recorded as read.
+        return {name: value for name, value in seen.items() if not name.endswith("sample")}
 
     def evidence(self, version: Any) -> SafeString | None:
-        return _counts(version.evidence) if "entering" in version.evidence else None
+        return reviewing.draw_evidence(version.evidence) if "entering" in version.evidence else None
+
+    @transaction.atomic
+    def _version_page(
+        self, request: HttpRequest, version: Any, *, form: CommentForm | None, problem: GovernanceError | None
+    ) -> HttpResponse:
+        """Show a version, with a record of the people whom its samples name, in the transaction of the read."""
+        page = super()._version_page(request, version, form=form, problem=problem)
+        if shown := reviewing.people_shown(version):
+            access.record(
+                actor=Actor.person(person_of(request)),
+                action="segment.evidence",
+                profile_ids=shown,
+                purpose="administration",
+                fields=["segments"],
+                now=timezone.now(),
+            )
+        return page
 
 
 @admin.register(Membership)
@@ -147,15 +180,3 @@ class MembershipAdmin(LargeTableAdmin):
     @display(description="left (UTC)")
     def left(self, membership: Membership) -> str:
         return exact(membership.left_at)
-
-
-def _counts(seen: Any) -> SafeString:
-    told = [("would enter", "entering"), ("would leave", "leaving"), ("stay", "unchanged"), ("in all", "size")]
-    warnings = format_html_join("", "<p>{}</p>", ((warning["message"],) for warning in seen.get("warnings", ())))
-    return format_html(
-        '<p>{}</p>{}<p class="cdp-subtle">counted over {} people at {}</p>',
-        format_html_join(", ", "<strong>{}</strong> {}", ((seen[name], label) for label, name in told)),
-        warnings,
-        seen["people"],
-        exact(datetime.fromisoformat(str(seen["as_of"]))),
-    )

@@ -45,6 +45,8 @@ PERSONAL_DATA: Declaration = {
     models.Segment: {"owner": _STAFF},
     models.SegmentDay: {},
     models.SegmentDecision: {"decided_by": _STAFF, "author_ids": _STAFF},
+    models.Shadow: {},
+    models.ShadowCount: {"only_live_sample": _REFERENCE, "only_shadow_sample": _REFERENCE},
     models.SegmentVersion: {
         "evidence": _REFERENCE,
         "author_ids": _STAFF,

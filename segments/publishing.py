@@ -20,9 +20,9 @@ from cdp.governance.content import content_hash
 from cdp.governance.errors import ContentInvalid
 from cdp.governance.governed import Governed
 from cdp.problems import FieldError
-from segments import doorbell, lane_statement, preview, rulebook
+from segments import doorbell, evidence, lane_statement, lints, preview, rulebook, shadows
 from segments.catalogue import load_catalogue
-from segments.content import require_acknowledged, review_content, rule_of
+from segments.content import repeated, review_content, rule_of
 from segments.dependencies import dependencies_of, is_current, still_fits
 from segments.models import EpochStatus, RuleEpoch, Segment, SegmentDecision, SegmentVersion
 from segments.rules.vocabulary import Catalogue
@@ -39,23 +39,18 @@ def preview_content(*, content: Any, segment_id: int | None, now: datetime) -> M
     Raises ContentInvalid.
     """
     catalogue = load_catalogue()
-    review = review_content(content, catalogue=catalogue)
+    warnings = evidence.warnings_of(content, segment_id=segment_id, catalogue=catalogue)
     seen = preview.preview(rule=rule_of(content), segment_id=segment_id, catalogue=catalogue, now=now)
-    return preview.as_evidence(seen, warnings=review.findings.warnings)
+    return preview.as_evidence(seen, warnings=(*warnings, *lints.of_counts(size=seen.size, overlaps=())))
 
 
 def estimate_content(*, content: Any, segment_id: int | None, now: datetime) -> Mapping[str, Any]:
     """What a content would do about, within a second or two: for whoever is still writing it. Raises ContentInvalid."""
     catalogue = load_catalogue()
-    review = review_content(content, catalogue=catalogue)
+    warnings = evidence.warnings_of(content, segment_id=segment_id, catalogue=catalogue)
     seen = preview.estimate(rule=rule_of(content), segment_id=segment_id, catalogue=catalogue, now=now)
-    return preview.estimate_as_json(seen) | {"warnings": preview.warnings_as_json(review.findings.warnings)}
-
-
-def freeze_evidence(version: Any, /, *, now: datetime) -> Mapping[str, Any]:
-    """What approval would do, counted now. Raises ContentInvalid while a warning waits to be acknowledged."""
-    require_acknowledged(review_content(version.content, catalogue=load_catalogue()).open_warnings)
-    return preview_content(content=version.content, segment_id=version.head_id, now=now)
+    warnings += lints.of_counts(size=seen.size.high, overlaps=())
+    return preview.estimate_as_json(seen) | {"warnings": preview.warnings_as_json(warnings)}
 
 
 def go_live(version: Any, /, *, now: datetime) -> None:
@@ -105,9 +100,13 @@ SEGMENTS = Governed(
     version=SegmentVersion,
     decision=SegmentDecision,
     validate=check_content,
-    on_submit=freeze_evidence,
+    on_submit=evidence.freeze,
     on_live=go_live,
     on_retired=go_away,
+    approvals=evidence.approvals,
+    on_approval=evidence.renew,
+    held_back=shadows.held_back,
+    repeated=repeated,
 )
 
 

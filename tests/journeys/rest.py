@@ -56,7 +56,7 @@ def segments_of(app: httpx.Client, user: str) -> dict[str, Any]:
 
 def submitted(author: httpx.Client, key: str, rule: dict[str, Any], *acknowledged: str) -> dict[str, Any]:
     """Draft a segment and ask for its approval; return version 1 as it waits."""
-    content: dict[str, Any] = {"rule": rule} | ({"acknowledged": list(acknowledged)} if acknowledged else {})
+    content = {"rule": rule, "acknowledged": [*acknowledged, "same_rule", "same_members"]}
 
     def drafted() -> bool:  # the catalogue learns names as events are applied
         answer = author.post("/v1/governance/segments", json={"key": key, "name": key.title(), "content": content})

@@ -27,6 +27,7 @@ ARGUMENTS = [
 DESK, PHONE = 1440, 390
 PATIENCE = 30_000  # milliseconds; the machine that runs this may be busy with everything else
 RULE = {"event": "Order Completed", "measure": "count", "op": ">=", "value": 3}
+CONTENT = {"rule": RULE, "acknowledged": ["same_rule", "same_members"]}  # once a width
 
 #: What each role finds in the sidebar, apart from what the journeys themselves walk through.
 PAGES = {
@@ -183,7 +184,7 @@ def draft_and_submit(seat: Seat, name: str) -> str:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Description").fill("Ordered at least three times.")
     page.get_by_role("button", name="Save", exact=True).click()
-    page.locator("textarea[name=content]").fill(json.dumps({"rule": RULE}))
+    page.locator("textarea[name=content]").fill(json.dumps(CONTENT))
     seat.settle()
     seat.shoot("draft")
     page.get_by_role("button", name="Save draft").click()
