@@ -20,12 +20,14 @@ from cdp.governance.content import content_hash
 from cdp.governance.errors import ContentInvalid
 from cdp.governance.governed import Governed
 from cdp.problems import FieldError
-from segments import doorbell, evidence, lane_statement, lints, preview, rulebook, shadows
+from segments import dependents, doorbell, evidence, lane_statement, lints, preview, rulebook, shadows
 from segments.catalogue import load_catalogue
 from segments.content import repeated, review_content, rule_of
 from segments.dependencies import dependencies_of, is_current, still_fits
 from segments.models import EpochStatus, RuleEpoch, Segment, SegmentDecision, SegmentVersion
 from segments.rules.vocabulary import Catalogue
+from segments.thresholds import deciding, moving
+from segments.thresholds.fresh import looking_catalogue
 
 
 def check_content(content: Any, /) -> None:
@@ -33,12 +35,17 @@ def check_content(content: Any, /) -> None:
     review_content(content, catalogue=load_catalogue())
 
 
+def check_place(content: Any, /, *, head: Any) -> None:
+    """Raises ContentInvalid where the segment would lean on itself with this rule."""
+    dependents.refuse_circle(key=head.key, rule=rule_of(content), catalogue=load_catalogue())
+
+
 def preview_content(*, content: Any, segment_id: int | None, now: datetime) -> Mapping[str, Any]:
     """What a content would do if it were live now, and what its author would have to acknowledge.
 
     Raises ContentInvalid.
     """
-    catalogue = load_catalogue()
+    catalogue = looking_catalogue(content, now=now)
     warnings = evidence.warnings_of(content, segment_id=segment_id, catalogue=catalogue)
     seen = preview.preview(rule=rule_of(content), segment_id=segment_id, catalogue=catalogue, now=now)
     return preview.as_evidence(seen, warnings=(*warnings, *lints.of_counts(size=seen.size, overlaps=())))
@@ -46,7 +53,7 @@ def preview_content(*, content: Any, segment_id: int | None, now: datetime) -> M
 
 def estimate_content(*, content: Any, segment_id: int | None, now: datetime) -> Mapping[str, Any]:
     """What a content would do about, within a second or two: for whoever is still writing it. Raises ContentInvalid."""
-    catalogue = load_catalogue()
+    catalogue = looking_catalogue(content, now=now)
     warnings = evidence.warnings_of(content, segment_id=segment_id, catalogue=catalogue)
     seen = preview.estimate(rule=rule_of(content), segment_id=segment_id, catalogue=catalogue, now=now)
     warnings += lints.of_counts(size=seen.size.high, overlaps=())
@@ -60,7 +67,11 @@ def go_live(version: Any, /, *, now: datetime) -> None:
     the evaluation of everybody.
     """
     rulebook.hold_to_change()
-    catalogue = load_catalogue()
+    deciding.begin(version, catalogue=load_catalogue(), now=now)
+    catalogue = load_catalogue()  # a second time: what held when the approver clicked may have changed while waiting
+    dependents.refuse_circle(key=version.head.key, rule=rule_of(version.content), catalogue=catalogue)
+    review_content(version.content, catalogue=catalogue)
+    dependents.refuse_outgrown(key=version.head.key, catalogue=catalogue)
     _publish(version, catalogue=catalogue, now=now)
     _publish_stale(catalogue=catalogue, now=now)
     if told := lane_statement.refusal(rulebook.current()):
@@ -70,8 +81,12 @@ def go_live(version: Any, /, *, now: datetime) -> None:
 
 
 def go_away(head: Any, /, *, now: datetime) -> None:
-    """Take the segment out of the lanes' hands; the backfill closes its memberships."""
+    """Take the segment out of the lanes' hands; the backfill closes its memberships.
+
+    Raises WrongState while another live rule leans on it.
+    """
     rulebook.hold_to_change()
+    dependents.refuse_retirement(key=head.key, catalogue=load_catalogue())
     RuleEpoch.objects.create(
         segment_id=head.pk,
         version=None,
@@ -100,6 +115,7 @@ SEGMENTS = Governed(
     version=SegmentVersion,
     decision=SegmentDecision,
     validate=check_content,
+    fits=check_place,
     on_submit=evidence.freeze,
     on_live=go_live,
     on_retired=go_away,
@@ -120,6 +136,7 @@ def _publish(version: Any, *, catalogue: Catalogue, now: datetime) -> None:
         dependencies=dependencies,
         dependency_hash=content_hash(dependencies),
         replaces=before is not None and before.version_id is not None,
+        moved=moving.between(before, dependencies) if before is not None and fits else None,
         status=EpochStatus.BACKFILLING if fits else EpochStatus.BROKEN,
         published_at=now,
     )

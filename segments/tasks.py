@@ -8,6 +8,7 @@ from django.utils import timezone
 from cdp.governance import timetable
 from segments import backfill, costs, doorbell, history, publishing, shadows
 from segments.delivery.tasks import deliver as deliver
+from segments.thresholds import moving, refreshing
 
 #: A backfill of millions takes minutes: between shares the worker looks at what events left.
 SHARE_SECONDS = 2.0
@@ -18,6 +19,7 @@ def run_backfill() -> None:
     """Publish again what the catalogue changed, then walk on for the epochs that are not ready."""
     started = time.monotonic()
     publishing.republish(now=timezone.now())
+    moving.advance(now=timezone.now())
     while backfill.advance(now=timezone.now()):
         if time.monotonic() - started > SHARE_SECONDS:
             doorbell.ring()
@@ -46,3 +48,9 @@ def run_schedules() -> None:
 def compare_shadows() -> None:
     """Count the trials over the memberships they run beside."""
     shadows.compare_due(now=timezone.now())
+
+
+@shared_task(name="segments.refresh_thresholds")
+def refresh_thresholds() -> None:
+    """Take a snapshot of the population for every threshold that is due."""
+    refreshing.refresh(now=timezone.now())
