@@ -196,6 +196,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "deliveries": {"task": "segments.deliver", "schedule": 1.0, "options": {"expires": 5}},
     "schedules": {"task": "segments.run_schedules", "schedule": 1.0, "options": {"expires": 5}},
     "shadows": {"task": "segments.compare_shadows", "schedule": 30.0, "options": {"expires": 30}},
+    "thresholds": {"task": "segments.refresh_thresholds", "schedule": 60.0, "options": {"expires": 60}},
     "rule costs": {"task": "segments.measure_costs", "schedule": 60.0, "options": {"expires": 60}},
     "identity rule": {"task": "profiles.roll_out_identity_rule", "schedule": 2.0, "options": {"expires": 10}},
     "imports": {"task": "profiles.run_imports", "schedule": 2.0, "options": {"expires": 10}},
@@ -318,6 +319,8 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         "Segments",
         [
             ("Segments", "segments.Segment", "filter_alt"),
+            ("Lists", "segments.UploadedList", "list_alt"),
+            ("Thresholds", "segments.ThresholdDecision", "speed"),
             ("Funnels", "segments.Funnel", "stacked_bar_chart"),
             ("Destinations", "segments.Destination", "send"),
             ("Deliveries", "segments.DeliveryAttempt", "outgoing_mail"),

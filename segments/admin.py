@@ -30,8 +30,10 @@ from segments.evidence import is_stale
 from segments.forms import RuleForm
 from segments.funnels.admin import FunnelAdmin
 from segments.history_pages import HistoryPages
+from segments.lists.admin import UploadedListAdmin
 from segments.models import Membership, RuleEpoch, Segment
 from segments.queries import Status
+from segments.thresholds.admin import ThresholdDecisionAdmin
 
 __all__ = [
     "DeliveryAdmin",
@@ -40,6 +42,8 @@ __all__ = [
     "FunnelAdmin",
     "MembershipAdmin",
     "SegmentAdmin",
+    "ThresholdDecisionAdmin",
+    "UploadedListAdmin",
 ]
 
 _CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.CANCELLED: "warning", Status.BROKEN: "bad"}

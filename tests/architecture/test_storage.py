@@ -22,6 +22,7 @@ APPEND_ONLY = {
     "profiles.TraitValue",
     "profiles.Unmerge",
     "segments.SegmentDecision",
+    *("segments.ListVersion", "segments.ThresholdDecision", "segments.ThresholdSnapshot"),
     *("segments.DeliveryAttempt", "segments.DeliveryResult", "segments.DestinationDecision"),
     "segments.DestinationSwitch",
 }
@@ -43,6 +44,8 @@ MUTABLE = {
     *("profiles.Card", "profiles.Due", "profiles.HeavyPerson", "profiles.Profile", "profiles.Trait"),
     *("consent.ConsentState", "consent.DevicePreference"),
     "segments.RuleCost",
+    # names on lists, which are erased with whom they name
+    *("segments.ListEntry", "segments.UploadedList"),
     # what retention let go of
     *("profiles.InboxDayTotal", "profiles.RetiredMonth"),
     # queues and locks
