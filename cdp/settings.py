@@ -23,6 +23,7 @@ CDP_HTTPS = env.flag("CDP_HTTPS", default=False)
 CDP_REQUIRE_OTP = env.flag("CDP_REQUIRE_OTP", default=True)
 CDP_WORKSPACE_NAME = env.text("CDP_WORKSPACE_NAME", "Workspace")
 CDP_VIOLATION_DAYS = env.whole_number("CDP_VIOLATION_DAYS", 90, least=1)  # how long counts of violations are kept
+CDP_GEOIP_FILE = env.text("CDP_GEOIP_FILE")  # of MaxMind's format, for the places of addresses; none: no places
 CDP_TIME_ZONE = env.text("CDP_TIME_ZONE", "UTC")  # what bare dates and local times in rules mean
 
 # -- what runs ------------------------------------------------------------------------------------------------
@@ -94,14 +95,15 @@ INGEST_GATES: list[str] = ["consent.gates.collection_gate"]
 LANE_STEPS: list[str] = ["consent.gates.lane_step", "segments.memberships.evaluate"]
 READ_GATES: list[str] = ["consent.gates.read_gate"]
 AUDIENCES: list[str] = ["segments.queries.audiences"]
-MERGE_STEPS: list[str] = ["consent.gates.merge_step", "segments.memberships.merge_step"]
 UNSETTLED: list[str] = ["segments.freshness.unsettled"]  # asked at every read: from memory, at most a second old
+MERGE_STEPS: list[str] = ["consent.gates.merge_step", "segments.memberships.merge_step"]
 ERASURE_STEPS: list[str] = []
 # Who would be told of a segment: (key) -> segments.evidence.Listener, for those who approve its rule.
 SEGMENT_LISTENERS: list[str] = ["segments.delivery.listening.listeners"]
 FIRST_RUN: list[str] = ["consent.first_run.purposes"]
 SUBJECT_SECTIONS: list[str] = [
     "segments.subject_sections.memberships",
+    "segments.tag_section.tags",
     "consent.history.subject_section",
     "profiles.subject_sections.traits",
     "profiles.subject_sections.identifiers",
@@ -124,6 +126,7 @@ EXPORT_GATES: list[str] = ["consent.audiences.export_gate"]
 DOCTOR: list[str] = [
     "cdp.doctor.examine_platform",
     "profiles.doctor.examine",
+    "profiles.context.doctor.examine",
     "segments.doctor.examine",
     "segments.delivery.doctor.examine",
 ]
@@ -193,15 +196,15 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "profiles.sweep", "schedule": 1.0, "options": {"expires": 5}},
     "segments": {"task": "segments.backfill", "schedule": 1.0, "options": {"expires": 5}},
-    "deliveries": {"task": "segments.deliver", "schedule": 1.0, "options": {"expires": 5}},
     "schedules": {"task": "segments.run_schedules", "schedule": 1.0, "options": {"expires": 5}},
     "shadows": {"task": "segments.compare_shadows", "schedule": 30.0, "options": {"expires": 30}},
+    "deliveries": {"task": "segments.deliver", "schedule": 1.0, "options": {"expires": 5}},
+    "closed days": {"task": "segments.close_days", "schedule": 900.0, "options": {"expires": 900}},
     "thresholds": {"task": "segments.refresh_thresholds", "schedule": 60.0, "options": {"expires": 60}},
     "rule costs": {"task": "segments.measure_costs", "schedule": 60.0, "options": {"expires": 60}},
     "identity rule": {"task": "profiles.roll_out_identity_rule", "schedule": 2.0, "options": {"expires": 10}},
     "imports": {"task": "profiles.run_imports", "schedule": 2.0, "options": {"expires": 10}},
     "exports": {"task": "profiles.run_exports", "schedule": 2.0, "options": {"expires": 10}},
-    "closed days": {"task": "segments.close_days", "schedule": 900.0, "options": {"expires": 900}},
     "consent exports": {"task": "consent.run_exports", "schedule": 2.0, "options": {"expires": 10}},
     "violations": {"task": "profiles.fold_violations", "schedule": 60.0, "options": {"expires": 60}},
     "retention": {"task": "profiles.retention", "schedule": 60.0, "options": {"expires": 60}},
@@ -319,6 +322,7 @@ NAVIGATION: list[tuple[str, list[tuple[str, str, str]]]] = [
         "Segments",
         [
             ("Segments", "segments.Segment", "filter_alt"),
+            ("Tags", "segments.Tagging", "sell"),
             ("Lists", "segments.UploadedList", "list_alt"),
             ("Thresholds", "segments.ThresholdDecision", "speed"),
             ("Funnels", "segments.Funnel", "stacked_bar_chart"),

@@ -69,7 +69,7 @@ def read_gate(read: Read) -> tuple[Withheld, ...]:
 
 
 #: The parts of a profile that tell something about a person. Consent itself is told: it is why the rest is not.
-_PERSONAL = frozenset({"traits", "identifiers", "segments", "events"})
+_PERSONAL = frozenset({"traits", "identifiers", "segments", "tags", "events"})
 
 
 def _part(field: str) -> str:

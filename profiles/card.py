@@ -49,7 +49,8 @@ SELECT given.id, 'profile', jsonb_build_object('identifiers', coalesce(who.ident
  CROSS JOIN LATERAL (
        SELECT jsonb_object_agg(trait.name, jsonb_build_object(
                   'value', value, 'source', source.key, 'observed_at', observed_at, 'applied_at', applied_at,
-                  'method', CASE method WHEN 3 THEN 'verified' WHEN 2 THEN 'observed' ELSE 'imputed' END,
+                  'method', CASE method WHEN 3 THEN 'verified' WHEN 2 THEN 'observed' WHEN 1 THEN 'imputed'
+                                        ELSE 'inferred' END,
                   'confidence', confidence)) AS traits
          FROM trait JOIN source ON source.id = source_id
         WHERE profile_id = given.id AND value IS NOT NULL) AS what

@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 from cdp.copying import array, copy_rows
 from cdp.outages import is_passing
 from profiles import card, failures, touches, traits
+from profiles.context import last_known
 from profiles.identity.resolve import bucket_of
 from profiles.models import Cause
 from profiles.touches import HEAVY_EVENTS, Taken, touch
@@ -39,6 +40,7 @@ PARKED_FOR = timedelta(minutes=5)
 EVERYTHING = "*"
 _TRAIT = "trait:"
 _IDENTIFIER = "identifier:"
+_TELLING = frozenset({EVERYTHING, last_known.KEY})
 _REGROUPED = frozenset({Cause.MERGE.value, Cause.UNMERGE.value})
 _TICK = timedelta(microseconds=1)
 
@@ -218,6 +220,10 @@ def _evaluate(cursor: Any, taken: Sequence[Taken]) -> None:
     }
     regrouped = [profile for profile in people if not _REGROUPED.isdisjoint(causes[profile])]
     folded = traits.fold(cursor, named=named, everything=everything, regrouped=regrouped)
+    told = [profile for profile in people if not _TELLING.isdisjoint(keys[profile])]
+    for profile, names in last_known.fold(cursor, people=told, regrouped=regrouped, now=now).items():
+        folded.add(profile)
+        keys[profile].update(_TRAIT + name for name in names)
     cursor.execute(
         _UPDATE_PEOPLE, {"now": now, "changed": array(folded), "people": array(people), "heavy": HEAVY_EVENTS}
     )

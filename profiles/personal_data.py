@@ -2,6 +2,7 @@
 
 from cdp.personal_data import Declaration, Personal
 from profiles import models
+from profiles.context.deriving import COLUMNS
 
 _CONTENT, _HASH, _IDENTIFIER, _REFERENCE = Personal.CONTENT, Personal.HASH, Personal.IDENTIFIER, Personal.REFERENCE
 
@@ -18,6 +19,7 @@ PERSONAL_DATA: Declaration = {
         "amount": _CONTENT,
         "properties": _CONTENT,
         "context": _CONTENT,
+        **dict.fromkeys(COLUMNS, _CONTENT),
     },
     models.EventDefinition: {},
     models.EventKey: {
@@ -43,6 +45,7 @@ PERSONAL_DATA: Declaration = {
     models.InboxDayTotal: {},
     models.InboxRow: {"body": _CONTENT, "ip": _IDENTIFIER, "gpc": _CONTENT},
     models.Lane: {},
+    models.LastContext: {"origin_id": _REFERENCE, "told": _CONTENT},
     models.Link: {"origin_id": _REFERENCE, "root_id": _REFERENCE, "event_id": _REFERENCE, "decided_by": Personal.STAFF},
     models.Merge: {
         "winner_id": _REFERENCE,
@@ -65,6 +68,7 @@ PERSONAL_DATA: Declaration = {
         "event_count": _CONTENT,
         "first_seen_at": _CONTENT,
         "last_seen_at": _CONTENT,
+        "time_zone": _CONTENT,
     },
     models.PropertyDefinition: {},
     models.RefusedIdentifier: {"origin_id": _REFERENCE, "value": _IDENTIFIER},
@@ -95,6 +99,7 @@ PERSONAL_DATA: Declaration = {
         "events": _CONTENT,
         "first_at": _CONTENT,
         "last_at": _CONTENT,
+        "context": _CONTENT,
     },
     models.TrackingPlan: {"owner": Personal.STAFF},
     models.TrackingPlanDecision: {"decided_by": Personal.STAFF},

@@ -21,6 +21,7 @@ from django.db import connection
 from msgspec.json import decode
 
 from cdp.copying import array, columns
+from profiles.context import last_known
 from profiles.models import Cause
 
 #: From how many events on somebody is heavy: a turn of thousands of ordinary people takes about as long as one of them.
@@ -53,9 +54,9 @@ passed_on AS (
     INSERT INTO touched (lane, profile_id, keys, cause)
     SELECT DISTINCT root_id %% 1024, root_id, ARRAY['*'], cause FROM taken JOIN counted ON counted.id = origin_id
      WHERE root_id <> profile_id)
-SELECT profile_id, to_json(keys)::text, cause FROM taken
+SELECT profile_id, to_json(keys)::text, cause, origin_id, context FROM taken
 """
-_COUNTS = "origin_id, events, first_at, last_at"
+_COUNTS = "origin_id, events, first_at, last_at, context"
 # In any order: while more lanes wait than one run takes, a fixed order would leave the last of them waiting for ever.
 _TAKE_LANES = """
 SELECT id FROM lane WHERE EXISTS (SELECT FROM touched WHERE touched.lane = lane.id)
@@ -153,7 +154,14 @@ def take_of(cursor: Any, *, profile_ids: Iterable[int]) -> list[Taken]:
 
 
 def _taken(cursor: Any) -> list[Taken]:
-    return [(profile, _keys(keys), cause) for profile, keys, cause in cursor.fetchall()]
+    """The touches, those marked by which somebody may be last known otherwise than before."""
+    rows = cursor.fetchall()
+    told = [(origin, context) for *_, origin, context in rows if context is not None]
+    marked = last_known.keep(cursor, told) if told else frozenset[int]()
+    return [
+        (profile, (*_keys(keys), last_known.KEY) if origin in marked else _keys(keys), cause)
+        for profile, keys, cause, origin, _ in rows
+    ]
 
 
 @lru_cache(maxsize=4_096)

@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from cdp.copying import array
+from profiles.models import TraitMethod
 
+# What was inferred from events is folded by `context.last_known`, which knows exactly when it was last told.
+_INFERRED = TraitMethod.INFERRED.value
 _ORDER = "method DESC, source_priority DESC, observed_at DESC, event_id DESC"
 _VALUE = "value, method, source_id, source_priority, observed_at, event_id, applied_at, confidence"
 
@@ -21,7 +24,8 @@ SELECT DISTINCT ON (profile_id, name) profile_id, name, {_VALUE}
   JOIN origin ON origin.root_id = wanted.profile_id
  CROSS JOIN LATERAL (
        SELECT {_VALUE} FROM trait_value
-        WHERE trait_value.origin_id = origin.id AND trait_value.name = wanted.name ORDER BY {_ORDER} LIMIT 1) AS stated
+        WHERE trait_value.origin_id = origin.id AND trait_value.name = wanted.name AND method > {_INFERRED}
+         ORDER BY {_ORDER} LIMIT 1) AS stated
  ORDER BY profile_id, name, {_ORDER}
     ON CONFLICT (profile_id, name) DO UPDATE
    SET ({_VALUE}) = ROW (excluded.{_VALUE.replace(", ", ", excluded.")})
@@ -32,13 +36,14 @@ RETURNING profile_id
 _FOLD_NAMED = _FOLD.format(wanted="SELECT * FROM unnest(%s::bigint[], %s::text[])")
 _FOLD_ALL = _FOLD.format(
     wanted="SELECT DISTINCT origin.root_id, trait_value.name FROM origin JOIN trait_value ON origin_id = origin.id"
-    " WHERE root_id = ANY(%s::bigint[])"
+    f" WHERE root_id = ANY(%s::bigint[]) AND method > {_INFERRED}"
 )
-_DROP_LOST = """
+_DROP_LOST = f"""
 DELETE FROM trait
- WHERE profile_id = ANY(%s::bigint[])
+ WHERE profile_id = ANY(%s::bigint[]) AND method > {_INFERRED}
    AND NOT EXISTS (SELECT FROM origin JOIN trait_value ON trait_value.origin_id = origin.id
-                    WHERE origin.root_id = trait.profile_id AND trait_value.name = trait.name)
+                    WHERE origin.root_id = trait.profile_id AND trait_value.name = trait.name
+                      AND trait_value.method > {_INFERRED})
 RETURNING profile_id
 """
 

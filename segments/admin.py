@@ -25,14 +25,15 @@ from cdp.templatetags.cdp_text import exact
 from segments import publishing, queries, reviewing
 from segments.builder.views import patterns as builder_patterns
 from segments.content import told
-from segments.delivery.admin import DeliveryAdmin, DeliveryAttemptAdmin, DestinationAdmin
 from segments.evidence import is_stale
+from segments.delivery.admin import DeliveryAdmin, DeliveryAttemptAdmin, DestinationAdmin
 from segments.forms import RuleForm
 from segments.funnels.admin import FunnelAdmin
 from segments.history_pages import HistoryPages
 from segments.lists.admin import UploadedListAdmin
 from segments.models import Membership, RuleEpoch, Segment
 from segments.queries import Status
+from segments.tag_admin import TaggingAdmin
 from segments.thresholds.admin import ThresholdDecisionAdmin
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "SegmentAdmin",
     "ThresholdDecisionAdmin",
     "UploadedListAdmin",
+    "TaggingAdmin",
 ]
 
 _CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.CANCELLED: "warning", Status.BROKEN: "bad"}

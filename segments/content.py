@@ -13,6 +13,7 @@ from typing import Any
 from cdp.governance.errors import ContentInvalid
 from cdp.governance.schedule import ENDS_AT, STARTS_AT, schedule_of
 from cdp.problems import FieldError
+from segments import tags
 from segments.catalogue import workspace_zone
 from segments.rules.checker import Findings, review
 from segments.rules.nodes import Rule
@@ -50,6 +51,7 @@ FIELDS: Mapping[str, Callable[[Any], str | None]] = MappingProxyType(
         "acknowledged": _acknowledged,
         "approvals": _approvals,
         "shadow": _shadow,
+        tags.FIELD: tags.misfit,
         "thresholds": bands.misfit,
         STARTS_AT: _left_to_the_schedule,
         ENDS_AT: _left_to_the_schedule,

@@ -12,7 +12,7 @@ from profiles import card
 from profiles.identity.regrouping import Merge, MergeKind
 from profiles.lanes import LaneBatch, Touch
 from profiles.models import Cause
-from segments import judging, lane_statement, rulebook
+from segments import judging, lane_statement, rulebook, tags
 from segments.models import Segment
 from segments.rulebook import EVERYTHING, Rulebook
 
@@ -61,6 +61,7 @@ def merge_step(merge: Merge) -> None:
         return
     lane_statement.close_for_merge(profile_id=merge.loser_id, now=merge.now)
     card.write_section("segments", [(merge.loser_id, [], None)])
+    tags.close_for_merge(profile_id=merge.loser_id, now=merge.now)
 
 
 def _groups(book: Rulebook, batch: LaneBatch) -> dict[frozenset[int], dict[int, str]]:
@@ -100,10 +101,9 @@ def _judge(
             statement, {"ids": array(people), "causes": array(people.values()), "now": now, "renews": renews}
         )
         rows = cursor.fetchall()
-    card.write_section(
-        "segments",
-        [(profile_id, msgspec.Raw(body.encode()), until) for profile_id, _, changed, body, until in rows if changed],
-    )
+    sections = [(profile_id, msgspec.Raw(body.encode()), until) for profile_id, _, new, body, until in rows if new]
+    card.write_section("segments", sections)
+    tags.settle(profile_ids=[profile_id for profile_id, *_ in sections], now=now)
     return {profile_id: due for profile_id, due, *_ in rows if due is not None}
 
 

@@ -47,6 +47,13 @@ PERSONAL_DATA: Declaration = {
     models.SegmentDecision: {"decided_by": _STAFF, "author_ids": _STAFF},
     models.Shadow: {},
     models.ShadowCount: {"only_live_sample": _REFERENCE, "only_shadow_sample": _REFERENCE},
+    models.Tagging: {
+        "profile_id": _REFERENCE,
+        "tag": _CONTENT,
+        "segment": _CONTENT,
+        "given_at": _CONTENT,
+        "withdrawn_at": _CONTENT,
+    },
     models.SegmentVersion: {
         "evidence": _REFERENCE,
         "author_ids": _STAFF,

@@ -24,7 +24,7 @@ from cdp.roles import Role
 from cdp.templatetags.cdp_text import ago
 
 # As reads of profiles spell them; the apps that answer those build on this one.
-_PARTS = ("identifiers", "traits", "segments", "events", "consent")
+_PARTS = ("identifiers", "traits", "segments", "tags", "events", "consent")
 _TRAIT = "traits."
 
 

@@ -24,7 +24,7 @@ from profiles.queries import PROFILE_ID, PersonCard, find_card
 ACTIVITY = "activity"
 TRAIT = "traits."
 EVERYTHING = "*"
-_PERSONAL = frozenset({"identifiers", "traits", "segments"})
+_PERSONAL = frozenset({"identifiers", "traits", "segments", "tags"})
 
 
 def types() -> tuple[str, ...]:

@@ -33,9 +33,9 @@ from profiles.api.disclosure import TRAIT, Disclosure
 from profiles.api.reads import unsettled
 from profiles.queries import Sections
 
-PARTS = ("identifiers", "traits", "segments", "consent")
+PARTS = ("identifiers", "traits", "segments", "tags", "consent")
 _EVERYTHING = frozenset(PARTS)
-_EMPTY = {"identifiers": b"[]", "traits": b"{}", "segments": b"[]", "consent": b"{}"}
+_EMPTY = {"identifiers": b"[]", "traits": b"{}", "segments": b"[]", "tags": b"[]", "consent": b"{}"}
 
 
 @csrf_exempt
@@ -180,6 +180,18 @@ class InSegmentSerializer(serializers.Serializer):
     expires_at = serializers.DateTimeField(allow_null=True, help_text="When time alone will next change the answer.")
 
 
+class CarriedBySerializer(serializers.Serializer):
+    segment = serializers.CharField()
+    version = serializers.IntegerField()
+    entered_at = serializers.DateTimeField()
+
+
+class TagSerializer(serializers.Serializer):
+    tag = serializers.CharField()
+    since = serializers.DateTimeField()
+    by = CarriedBySerializer(many=True, help_text="The segments that put the tag, each with the version it stands by.")
+
+
 class ProfileSerializer(serializers.Serializer):
     id = serializers.CharField()
     merged_into = serializers.CharField(allow_null=True, help_text="Set when an id was asked for that was merged away.")
@@ -190,6 +202,13 @@ class ProfileSerializer(serializers.Serializer):
         " confidence.",
     )
     segments = InSegmentSerializer(many=True, required=False)
+    tags = TagSerializer(many=True, required=False)
+    unsettled = serializers.DictField(
+        child=serializers.ChoiceField(choices=["backfilling", "stale"]),
+        required=False,
+        help_text="Live segments that are not ready, by key: backfilling or stale. Who was not reached by the live"
+        " version yet stands in them, or not, as the version before decided. Empty while every segment is ready.",
+    )
     consent = serializers.DictField(required=False)
     first_seen_at = serializers.DateTimeField(required=False, allow_null=True)
     last_seen_at = serializers.DateTimeField(required=False, allow_null=True)
@@ -202,13 +221,6 @@ class Described(APIView):
     """Stands for `read_profile` in the OpenAPI document; it never runs."""
 
     authentication_classes = (KeyAuthentication,)
-    tags = TagSerializer(many=True, required=False)
-    unsettled = serializers.DictField(
-        child=serializers.ChoiceField(choices=["backfilling", "stale"]),
-        required=False,
-        help_text="Live segments that are not ready, by key: backfilling or stale. Who was not reached by the live"
-        " version yet stands in them, or not, as the version before decided. Empty while every segment is ready.",
-    )
 
     @extend_schema(
         operation_id="profiles_read",
@@ -216,7 +228,7 @@ class Described(APIView):
             NAME_TYPE,
             OpenApiParameter("value", str, OpenApiParameter.PATH),
             OpenApiParameter("purpose", str, description="May only repeat the purpose of the key."),
-            OpenApiParameter("include", str, description="identifiers, traits, traits.<name>, segments, consent"),
+            OpenApiParameter("include", str, description="identifiers, traits, traits.<name>, segments, tags, consent"),
             OpenApiParameter("verbose", bool, description="Tell every trait with its source, times and confidence."),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
         ],

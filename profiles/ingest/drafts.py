@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 from cdp.copying import times
+from profiles.context.deriving import NOTHING, Derived
 from profiles.identity import naming
 from profiles.identity.naming import Name
 from profiles.identity.rule import IdentityRule
@@ -35,6 +36,7 @@ class Draft(Struct):
     origin_id: int = 0
     profile_id: int = 0
     gap: bool = False
+    derived: Derived = NOTHING  # from its context, once the gates have judged
     refused: Verdict | None = None  # by a screen; what that means for `names` is told in `verdicts`
 
 

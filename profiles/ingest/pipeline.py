@@ -21,6 +21,8 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, connection,
 from cdp.copying import array
 from cdp.outages import is_passing
 from profiles import catalogue, failures
+from profiles.context import places
+from profiles.context.catalogue import declare
 from profiles.identity import refusals, resolve, rules
 from profiles.identity.resolve import First, Name
 from profiles.identity.rules import RuleChanged
@@ -89,6 +91,7 @@ def _blame(leased: Sequence[LeasedRow], error: Exception, *, lease: int) -> None
 def store(leased: Sequence[LeasedRow], *, lease: int) -> None:
     """Store the events of leased rows, all or none. Raises LeaseLost when the rows were taken over meanwhile."""
     work = decode(leased, rules.live_rule())
+    places.refresh()
     _drop_known(work)
     writes = verdicts.screen(work)
     received = max(row.received_at for row in leased)
@@ -168,7 +171,7 @@ def _store(work: Work, origin_of: Mapping[Name, int]) -> None:
         _ask_gates(cursor, work, now=now)
         rows.copy_events(cursor, work, now=now)
         rows.copy_traits(cursor, work, now=now)
-        rows.note_touched(cursor, work.drafts)
+        rows.note_touched(cursor, work)
         for index, refused in work.rejected.items():
             rejections.record(source_id=work.rows[index].source_id, row=work.rows[index], rejected=refused)
         rows.date_identifiers(cursor, work.drafts, origins)
@@ -246,3 +249,4 @@ def _propose(drafts: Sequence[Draft], *, now: datetime) -> None:
             shapes.setdefault((event.name, *event.properties), event.properties)
     catalogue.learn_events(kinds, [(str(shape[0]), example) for shape, example in shapes.items()], now=now)
     catalogue.learn_traits(traits.values(), now=now)
+    declare({draft.derived for draft in drafts}, now=now)

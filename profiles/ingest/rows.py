@@ -9,6 +9,8 @@ from msgspec import Struct
 from msgspec.json import Encoder
 
 from cdp.copying import array, copy_text, field, text, times
+from profiles.context import latest
+from profiles.context.deriving import COLUMNS, Derived, derive
 from profiles.identity import resolve
 from profiles.identity.resolve import First, bucket_of
 from profiles.ingest.drafts import Draft, Work
@@ -17,11 +19,13 @@ from profiles.models import Cause, Source, TraitMethod
 
 _NULL = "\\N"
 _EVENT = Cause.EVENT.value
+_NEVER = ("", 0, 0)
 _json = Encoder().encode
 
 _EVENT_COLUMNS = (
     "bucket", "kind", "clock_flag", "consent_gap", "source_id", "origin_id", "event_id", "ts", "received_at",
     "applied_at", "original_at", "sent_at", "name", "message_id", "amount", "properties", "context",
+    *COLUMNS,
 )  # fmt: skip
 _TRAIT_COLUMNS = (
     "origin_id", "name", "value", "method", "source_id", "source_priority", "observed_at", "event_id", "applied_at",
@@ -33,7 +37,7 @@ SELECT pg_advisory_xact_lock_shared(hashtext('cdp origins stay'));
 SELECT id, root_id, first_seen_at FROM origin WHERE id = ANY(%s::bigint[])
 """
 _KEY_COLUMNS = ("key", "event_id", "origin_id", "ts", "body_hash")
-_TOUCHED_COLUMNS = ("lane", "profile_id", "keys", "cause", "origin_id", "events", "first_at", "last_at")
+_TOUCHED_COLUMNS = ("lane", "profile_id", "keys", "cause", "origin_id", "events", "first_at", "last_at", "context")
 
 
 def roots_of(cursor: Any, origins: Iterable[int]) -> dict[int, tuple[int, datetime | None]]:
@@ -77,11 +81,13 @@ def copy_events(cursor: Any, work: Work, *, now: datetime) -> None:
     lines = []
     for draft, sent_at in zip(work.drafts, sent, strict=True):
         event = draft.event
+        derived = draft.derived = derive(event.context)
         lines.append(
             f"{draft.profile_id % 1024}\t{event.kind:d}\t{event.clock_flag:d}\t{'t' if draft.gap else 'f'}\t"
             f"{sources[draft.row]}\t{draft.origin_id}\t{draft.event_id}\t{draft.ts}{shared[draft.row]}"
             f"{draft.original_at or _NULL}\t{sent_at or _NULL}\t{named(event.name)}\t{text(event.message_id)}\t"
-            f"{_amount(event.properties)}\t{_escaped(draft.properties)}\t{_escaped(_json(event.context).decode())}\n"
+            f"{_amount(event.properties)}\t{_escaped(draft.properties)}\t{_escaped(_json(event.context).decode())}\t"
+            f"{derived.columns}\n"
         )
     copy_text(cursor, "events", _EVENT_COLUMNS, "".join(lines))
 
@@ -121,16 +127,17 @@ class _Stored(Struct):
     first: str
     last: str
     events: int = 0
+    told: dict[Derived, tuple[str, int, int]] = {}  # the latest event of each derived context
 
 
-def note_touched(cursor: Any, drafts: Sequence[Draft]) -> None:
+def note_touched(cursor: Any, work: Work) -> None:
     """Note whom the claim touched, and what it stored under each of their origins, for the lane to count.
 
     Times are compared as they are spelled: all of them in UTC, by one hand, they sort as text.
     """
     stored: dict[int, _Stored] = {}
     union = cache(frozenset.union)
-    for draft in drafts:
+    for draft in work.drafts:
         of, ts, keys = stored.get(draft.origin_id), draft.ts, _keys(draft)
         if of is None:
             of = stored[draft.origin_id] = _Stored(draft.profile_id, keys, ts, ts)
@@ -141,12 +148,20 @@ def note_touched(cursor: Any, drafts: Sequence[Draft]) -> None:
             of.first = ts
         elif ts > of.last:
             of.last = ts
+        if draft.derived.parts:
+            stamp = ts, draft.event_id, work.rows[draft.row].source_id
+            if stamp > of.told.get(draft.derived, _NEVER):
+                of.told[draft.derived] = stamp
     array_of = cache(lambda keys: field(_array(keys)))
     copy_text(cursor, "touched", _TOUCHED_COLUMNS, "".join([
         f"{bucket_of(of.profile_id)}\t{of.profile_id}\t{array_of(of.keys)}\t{_EVENT}\t{origin}\t{of.events}\t"
-        f"{of.first}\t{of.last}\n"
+        f"{of.first}\t{of.last}\t{_context(of)}\n"
         for origin, of in stored.items()
     ]))  # fmt: skip
+
+
+def _context(of: _Stored) -> str:
+    return _escaped(latest.encode(latest.told_by(of.told.items())).decode()) if of.told else _NULL
 
 
 @lru_cache(maxsize=4_096)

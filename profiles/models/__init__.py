@@ -15,6 +15,7 @@ from profiles.models.import_request import ImportRequest
 from profiles.models.inbox import InboxRow, InboxState
 from profiles.models.inbox_day_total import InboxDayTotal
 from profiles.models.lane import Lane
+from profiles.models.last_context import LastContext
 from profiles.models.link import Link, LinkReason
 from profiles.models.merge import Merge
 from profiles.models.origin import Origin
@@ -65,6 +66,7 @@ __all__ = [
     "InboxState",
     "JoinRefusal",
     "Lane",
+    "LastContext",
     "Link",
     "LinkReason",
     "Merge",

@@ -33,6 +33,13 @@ class Event(models.Model):
     amount = models.DecimalField(max_digits=38, decimal_places=9, null=True)
     properties = models.JSONField()
     context = models.JSONField()
+    device_type = models.TextField(null=True)
+    browser = models.TextField(null=True)
+    os = models.TextField(null=True)
+    country = models.TextField(null=True)
+    region = models.TextField(null=True)
+    city = models.TextField(null=True)
+    time_zone = models.TextField(null=True)
 
     class Meta:
         db_table = "events"

@@ -17,6 +17,7 @@ class Profile(models.Model):
     merged_into = models.BigIntegerField(null=True)
     evaluated_at = models.DateTimeField(null=True)
     revision = models.BigIntegerField(default=0)
+    time_zone = models.TextField(null=True)
 
     class Meta:
         db_table = "profile"

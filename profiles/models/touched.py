@@ -30,6 +30,7 @@ class Touched(models.Model):
     events = models.IntegerField(null=True)
     first_at = models.DateTimeField(null=True)
     last_at = models.DateTimeField(null=True)
+    context = models.TextField(null=True)
 
     class Meta:
         db_table = "touched"

@@ -4,6 +4,7 @@ from django.db import models
 class TraitMethod(models.IntegerChoices):
     """How a value came to be known; a higher class wins over a lower one, whatever its age."""
 
+    INFERRED = 0  # from what an event carried along, such as a user agent: see `context.last_known`
     IMPUTED = 1
     OBSERVED = 2
     VERIFIED = 3

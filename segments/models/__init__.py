@@ -23,6 +23,7 @@ from segments.models.segment_decision import SegmentDecision
 from segments.models.segment_version import SegmentVersion
 from segments.models.shadow import Shadow
 from segments.models.shadow_count import ShadowCount
+from segments.models.tagging import Tagging
 from segments.models.threshold_decision import IN_FORCE, Outcome, ThresholdDecision
 from segments.models.threshold_snapshot import ThresholdSnapshot
 from segments.models.uploaded_list import UploadedList
@@ -59,6 +60,7 @@ __all__ = [
     "Shadow",
     "ShadowCount",
     "Switched",
+    "Tagging",
     "ThresholdDecision",
     "ThresholdSnapshot",
     "Told",

@@ -42,6 +42,7 @@ MUTABLE = {
     *("profiles.RefusedIdentifier", "profiles.RefusedJoin", "profiles.SeparatedOrigin", "profiles.Separation"),
     # computed from the above, again at any time
     *("profiles.Card", "profiles.Due", "profiles.HeavyPerson", "profiles.Profile", "profiles.Trait"),
+    "profiles.LastContext",
     *("consent.ConsentState", "consent.DevicePreference"),
     "segments.RuleCost",
     # names on lists, which are erased with whom they name
@@ -62,6 +63,7 @@ MUTABLE = {
     "segments.Funnel",
     # a stay is closed once; a day that is over is counted once
     *("segments.Membership", "segments.SegmentDay"),
+    "segments.Tagging",
     # destroyed, so that what they seal is forgotten
     *("consent.EntryPrivate", "consent.SubjectKey"),
 }

@@ -97,7 +97,7 @@ def test_a_withdrawal_stops_the_next_read_and_ends_the_segment(running: Running,
     after = newsletter.get("/v1/profiles/user_id:job-mara").json()
 
     assert receipt.status_code == 201
-    assert {one["field"] for one in after["withheld"]} == {"traits", "identifiers", "segments", "activity"}
+    assert {one["field"] for one in after["withheld"]} == {"traits", "identifiers", "segments", "tags", "activity"}
     assert {one["code"] for one in after["withheld"]} == {"consent_refused"}
     assert all(one["reason"] for one in after["withheld"])
     assert not {"traits", "identifiers", "segments"} & after.keys()

@@ -93,6 +93,7 @@ def test_a_keys_field_list_narrows_and_what_was_asked_in_vain_is_told(ada: int) 
     assert {(w["field"], w["code"]) for w in body["withheld"]} == {
         ("consent", "field_not_allowed"),
         ("identifiers", "field_not_allowed"),
+        ("tags", "field_not_allowed"),
     }
     asked = read("user_id:u1?include=traits.age", key).json()
     assert "traits" not in asked
@@ -127,7 +128,7 @@ def test_a_gate_withholds_from_the_card_and_the_record_says_so(ada: int, setting
 
 
 def hide_the_person(read: Read) -> tuple[Withheld, ...]:
-    asked = {field.partition(".")[0] for field in read.fields} & {"identifiers", "segments", "traits"}
+    asked = {field.partition(".")[0] for field in read.fields} & {"identifiers", "segments", "tags", "traits"}
     return tuple(Withheld(part, "No purpose is stated.", "purpose_missing") for part in sorted(asked))
 
 
@@ -182,7 +183,7 @@ def test_every_answer_leaves_a_record_also_304(ada: int) -> None:
     read("user_id:u1", key, **{"If-None-Match": etag})
     records = AccessRecord.objects.filter(action="profile.read")
     assert [(record.profile_id, record.fields) for record in records] == [
-        (ada, ["consent", "identifiers", "segments", "traits"])
+        (ada, ["consent", "identifiers", "segments", "tags", "traits"])
     ] * 2
 
 
