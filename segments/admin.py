@@ -25,8 +25,8 @@ from cdp.templatetags.cdp_text import exact
 from segments import publishing, queries, reviewing
 from segments.builder.views import patterns as builder_patterns
 from segments.content import told
-from segments.evidence import is_stale
 from segments.delivery.admin import DeliveryAdmin, DeliveryAttemptAdmin, DestinationAdmin
+from segments.evidence import is_stale
 from segments.forms import RuleForm
 from segments.funnels.admin import FunnelAdmin
 from segments.history_pages import HistoryPages
@@ -43,9 +43,9 @@ __all__ = [
     "FunnelAdmin",
     "MembershipAdmin",
     "SegmentAdmin",
+    "TaggingAdmin",
     "ThresholdDecisionAdmin",
     "UploadedListAdmin",
-    "TaggingAdmin",
 ]
 
 _CHIPS = {Status.READY: "good", Status.BACKFILLING: "warning", Status.CANCELLED: "warning", Status.BROKEN: "bad"}
