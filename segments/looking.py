@@ -66,13 +66,6 @@ class Seen:
     grounds: Mapping[str, Ground] = field(default_factory=dict)
 
 
-def verdict(live: LiveRule, standpoint: Standpoint, *, catalogue: Catalogue) -> bool:
-    """Say only whether somebody is a member by the rule."""
-    statement = judging.compiled({live.key: live.rule}, catalogue=catalogue, leaves=False)
-    rows = _rows(statement.sql, standpoint)
-    return bool(rows and rows[0][statement.values[live.key]])
-
-
 def look(live: LiveRule, standpoint: Standpoint, *, catalogue: Catalogue, zone: ZoneInfo | None = None) -> Seen | None:
     """Judge one person by one rule and tell why; None where there was no such person."""
     statement = judging.compiled({live.key: live.rule}, catalogue=catalogue, leaves=True, zone=zone)

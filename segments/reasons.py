@@ -10,7 +10,7 @@ from profiles import lanes
 from profiles.models import Profile
 from segments import freshness, rulebook
 from segments.freshness import Freshness
-from segments.looking import Seen, look, verdict
+from segments.looking import Seen, look
 from segments.models import Membership, SegmentDecision
 from segments.rulebook import LiveRule
 from segments.standpoint import Known, Standpoint
@@ -68,10 +68,11 @@ def why(*, profile_id: int, key: str, now: datetime) -> Reasons | None:
     if live is None:
         return None
     as_of = _no_earlier_than_judged(now, person)
-    if verdict(live, Standpoint(person, as_of), catalogue=book.catalogue) != _is_in(person, live):
+    seen = look(live, Standpoint(person, as_of), catalogue=book.catalogue)
+    if seen is not None and seen.is_member != _is_in(person, live):
         lanes.refresh(person)
         as_of = _no_earlier_than_judged(now, person)
-    seen = look(live, Standpoint(person, as_of), catalogue=book.catalogue)
+        seen = look(live, Standpoint(person, as_of), catalogue=book.catalogue)
     if seen is None:
         return None
     return Reasons(

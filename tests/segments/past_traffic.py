@@ -48,6 +48,8 @@ RULES: dict[str, list[dict[str, Any]]] = {
     ],
     "moments": [{"event": ORDERED, "measure": "count", "op": ">=", "value": 1, "within": "2s"}],
 }  # fmt: skip
+#: What goes live once there are people.
+_LATER = ("either", "quiet")
 ACKNOWLEDGED = ["true_without_data"]
 
 
@@ -61,14 +63,14 @@ class Traffic:
         self._numbers = 0
         self._undone: set[int] = set()
         world.purpose("marketing")
-        for key, versions in RULES.items():
-            world.publish(key, versions[0], now=now(), acknowledged=ACKNOWLEDGED)
+        self._publish(*(key for key in RULES if key not in _LATER))
+        self._waiting = list(_LATER)
         settle()
 
     def step(self) -> None:
         """Do one thing and let the engine work it off."""
         does: list[tuple[Callable[[], None], int]] = [
-            (self.act, 60), (self.say, 20), (self.join, 8), (self.undo, 3), (self.consent, 8), (self.publish, 1),
+            (self.act, 60), (self.say, 20), (self.join, 8), (self.undo, 3), (self.consent, 8), (self.publish, 4),
         ]  # fmt: skip
         (chosen,) = self.random.choices([do for do, _ in does], [weight for _, weight in does])
         chosen()
@@ -122,8 +124,15 @@ class Traffic:
             self.world.consent(origin, "marketing", verb, at=at, told_at=now())
 
     def publish(self) -> None:
-        key = self.random.choice([key for key, versions in RULES.items() if len(versions) > 1])
-        self.world.publish(key, self.random.choice(RULES[key]), now=now(), acknowledged=ACKNOWLEDGED)
+        """A rule that was not there before, as long as there is one; then other versions, and back again."""
+        if self._waiting:
+            self._publish(self._waiting.pop())
+        else:
+            self._publish(self.random.choice([key for key, versions in RULES.items() if len(versions) > 1]))
+
+    def _publish(self, *keys: str) -> None:
+        for key in keys:
+            self.world.publish(key, self.random.choice(RULES[key]), now=now(), acknowledged=ACKNOWLEDGED)
 
     def _event(self, type: str, *, late: float, **fields: Any) -> dict[str, Any]:
         self._numbers += 1

@@ -155,7 +155,11 @@ def answers(app: APIClient, person: int) -> dict[str, Any]:
     }
 
 
-def test_every_answer_says_ready_backfilling_or_stale(world: World, app: APIClient) -> None:
+def test_every_answer_says_ready_backfilling_or_stale(committed_world: World) -> None:
+    """Committed, because reads by keys have a connection of their own."""
+    world = committed_world
+    world.purpose("service", legal_basis="contract")
+    app = key_for(world, scopes=(Scope.SEGMENTS_READ, Scope.PROFILES_READ))
     people = started(world)
     assert set(answers(app, people[-1]).values()) == {"backfilling"}
     backfill_control.cancel(segment=world.segment("europeans"), by=world.approver, now=START)

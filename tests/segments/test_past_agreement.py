@@ -18,9 +18,9 @@ from tests.segments.agreement import compare, flips
 from tests.segments.past_traffic import RULES, Traffic, clock, settle
 from tests.segments.world import World
 
-STEPS = int(os.environ.get("CDP_PAST_STEPS", "120"))
-FLIPS = int(os.environ.get("CDP_PAST_FLIPS", "150"))
-TIMES = int(os.environ.get("CDP_PAST_TIMES", "150"))
+STEPS = int(os.environ.get("CDP_PAST_STEPS", "100"))
+FLIPS = int(os.environ.get("CDP_PAST_FLIPS", "120"))
+TIMES = int(os.environ.get("CDP_PAST_TIMES", "120"))
 SEED = int(os.environ.get("CDP_PAST_SEED", "20260303"))
 _PEOPLE = max(6, STEPS // 12)
 #: Its windows end by themselves while a checkpoint is looked at.
