@@ -36,7 +36,8 @@ _DAY = 86_400
 #: What other apps contribute about people, in words; until when a consent runs is read along with it.
 _EXTRAS = {"consent": "consent to", "list": "the list"}
 _COUNT = """
-SELECT count(*), count(due) FILTER (WHERE due <= %(soon)s), count(due) FROM (SELECT {due} AS due FROM ({sql}) judged) dues
+SELECT count(*), count(due) FILTER (WHERE due <= %(soon)s), count(due)
+  FROM (SELECT {due} AS due FROM ({sql}) judged) dues
 """
 
 
@@ -98,23 +99,30 @@ def report(*, rule: Rule, catalogue: Catalogue, now: datetime, seconds: float = 
 
 
 def _measured(statement: Compiled, people: Sequence[int], *, now: datetime, seconds: float) -> _Measured | None:
-    """The shorter of two runs: the first may have had to fetch pages that a lane finds in memory."""
+    """What the people cost beyond what the statement costs for one of them, which a lane pays once for all rules."""
     if not people or seconds <= 0:
         return None
-    asked = {"ids": list(people), "now": now, "soon": now + _SOON}
     sql = _COUNT.format(due=statement.dues["part"], sql=statement.sql)
-    best, counts = float("inf"), (0, 0, 0)
     try:
-        with at_most(seconds), connection.cursor() as cursor:
-            for _ in range(2):
-                started = time.perf_counter()
-                cursor.execute(sql, asked)
-                counts = cursor.fetchone()
-                best = min(best, time.perf_counter() - started)
+        with at_most(seconds):
+            alone, _ = _timed(sql, people[:1], now=now)
+            together, (judged, soon, timed) = _timed(sql, people, now=now)
     except TookTooLong:
         return None
-    judged, soon, timed = counts
-    return _Measured(1000 * 1000 * best / max(1, judged), 1000 * soon / max(1, judged), timed > 0)
+    each = max(0.0, together - alone) / max(1, len(people) - 1)
+    return _Measured(1_000_000 * each, 1000 * soon / max(1, judged), timed > 0)
+
+
+def _timed(sql: str, people: Sequence[int], *, now: datetime) -> tuple[float, tuple[int, int, int]]:
+    """Return the shorter of two runs: the first may have had to fetch pages that a lane finds in memory."""
+    best, counts = float("inf"), (0, 0, 0)
+    with connection.cursor() as cursor:
+        for _ in range(2):
+            started = time.perf_counter()
+            cursor.execute(sql, {"ids": list(people), "now": now, "soon": now + _SOON})
+            counts = cursor.fetchone()
+            best = min(best, time.perf_counter() - started)
+    return best, counts
 
 
 def _told(

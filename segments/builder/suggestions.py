@@ -22,7 +22,18 @@ _SECONDS = 1.5
 _LONGEST = 200
 #: Traits by which people are called; what identifies them is in the identity rule.
 _CALLED = frozenset(
-    {"name", "firstname", "first_name", "lastname", "last_name", "displayname", "fullname", "username", "title", "avatar"}
+    {
+        "name",
+        "firstname",
+        "first_name",
+        "lastname",
+        "last_name",
+        "displayname",
+        "fullname",
+        "username",
+        "title",
+        "avatar",
+    }
     | {"address", "street", "birthday", "phone", "email"}
 )
 

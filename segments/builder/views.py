@@ -45,7 +45,9 @@ class _BuilderView(APIView):
             case ContentInvalid():
                 error = Problem(422, "invalid_rule", error.message, error.errors)
             case TookTooLong():
-                message = "This takes longer than somebody waits: narrow the rule, or submit it and have it counted then."
+                message = (
+                    "This takes longer than somebody waits: narrow the rule, or submit it and have it counted then."
+                )
                 error = Problem(422, "took_too_long", message, (FieldError("rule", message),))
         return super().handle_exception(error)
 

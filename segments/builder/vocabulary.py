@@ -33,6 +33,8 @@ def _names(catalogue: Catalogue, besides: str) -> dict[str, Any]:
             for (event, name), kind in sorted(catalogue.properties.items())
         ],
         "purposes": sorted(catalogue.purposes),
-        "segments": [{"key": key, "name": called.get(key, key)} for key in sorted(catalogue.segments) if key != besides],
+        "segments": [
+            {"key": key, "name": called.get(key, key)} for key in sorted(catalogue.segments) if key != besides
+        ],
         "lists": list(UploadedList.objects.order_by("name").values("key", "name")),
     }
