@@ -68,9 +68,10 @@ def _own_functions(node: sge.Expression) -> sge.Expression:
     if not (isinstance(node, sge.Anonymous) and node.name.lower() == "exact_ratio"):
         return node
     operands = dict(zip("ab", node.expressions, strict=True))
-    return _RATIO.transform(
+    written: sge.Expression = _RATIO.transform(
         lambda part: operands[part.name].copy() if isinstance(part, sge.Column) and part.name in operands else part
     )
+    return written
 
 
 def escaped(sql: str) -> str:

@@ -37,7 +37,7 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """A comparison. `value` is a literal, several (in, not_in, between), a stretch of time (within_last) or None.
+    """A comparison. `value` is a literal, several (in, not_in, between), a stretch of time or two, or None.
 
     A threshold is a literal that is still to be taken from the population; once taken, it says from which snapshot.
     """
@@ -45,7 +45,7 @@ class Test:
     __test__ = False  # not one of pytest's
 
     op: Op
-    value: Literal | tuple[Literal, ...] | Within | Threshold | Taken | None = None
+    value: Literal | tuple[Literal | Within, ...] | Within | Threshold | Taken | None = None
 
     def operands(self, value_type: ValueType, *, zone: tzinfo) -> tuple[Scalar, ...]:
         """The literals as values of `value_type`, as the checker has found them to be."""

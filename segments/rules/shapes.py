@@ -140,7 +140,11 @@ class Parts:
         if op not in THRESHOLD_OPS:
             self.refuse(path, f'A value from the population stands with <, <=, > or >=, not with "{op}".')
             return None
-        taken = read_threshold(raw, refuse=lambda field, told: self.refuse(joined(path, field) if field else path, told))
+
+        def refuse(field: str, told: str) -> None:
+            self.refuse(joined(path, field) if field else path, told)
+
+        taken = read_threshold(raw, refuse=refuse)
         return Test(op, taken) if taken is not None else None
 
     def _choices(self, op: Op, raw: Any, path: str, operand: Operand) -> tuple[Literal | Within, ...] | None:
