@@ -33,7 +33,7 @@ from segments.models import AttemptKind, DeliveryLane, DeliveryState, Destinatio
 
 #: Requests under way to one destination at most; to one that fails, a single one asks whether it is back.
 MOST_UNDER_WAY = 16
-_LEASE_BEYOND = timedelta(seconds=15)
+_LEASE_BEYOND = timedelta(seconds=5)
 _BURST_SECONDS = 1.0
 
 

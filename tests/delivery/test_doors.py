@@ -142,7 +142,7 @@ def test_a_draft_is_written_in_a_form(office: Office, everything: Client) -> Non
 def test_a_secret_is_shown_once_and_the_buttons_do_what_they_say(office: Office, everything: Client) -> None:
     shop = office.destination("shop", "/gone")
     issued = everything.post(reverse("admin:segments_destination_issue_secret", args=[shop.pk]))
-    assert "whsec_" in issued.content.decode() and issued["Cache-Control"] == "no-store"
+    assert "whsec_" in issued.content.decode() and "no-store" in issued["Cache-Control"]
     change = reverse("admin:segments_destination_change", args=[shop.pk])
     assert "whsec_" not in everything.get(change).content.decode()
 
