@@ -45,6 +45,8 @@ MUTABLE = {
     "profiles.LastContext",
     *("consent.ConsentState", "consent.DevicePreference"),
     "segments.RuleCost",
+    # trials of approved rules, and how they compared
+    *("segments.Shadow", "segments.ShadowCount"),
     # names on lists, which are erased with whom they name
     *("segments.ListEntry", "segments.UploadedList"),
     # what retention let go of
