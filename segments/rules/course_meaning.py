@@ -50,7 +50,10 @@ def course_moments(leaf: CourseLeaf, events: Iterable[Event]) -> Iterator[dateti
         own = [event.ts for event in events if is_of(session, event.name)]
         return session_moments(session, leaf.within, own)
     moments = [event.ts for event in events if event.name in names]
-    return turning_moments(leaf, moments) if isinstance(leaf, SequenceLeaf) else repeated_moments(leaf, moments)
+    if isinstance(leaf, SequenceLeaf):
+        return turning_moments(leaf, moments)
+    assert isinstance(leaf, RepeatedLeaf)
+    return repeated_moments(leaf, moments)
 
 
 def _times(leaf: RepeatedLeaf, answers: Answers, now: datetime) -> int:

@@ -29,13 +29,13 @@ class RepetitionStages:
             soonest = rows.ts.min(where=rows.ts > rows.now)
             tables.append(rows.group_by("profile_id").aggregate(**{_soonest(place): soonest}))
             spells = changes.changes_of(_occurrences(rows, leaf))
-            tables.append(changes.counted(spells, place=place, holds=lambda count, leaf=leaf: count >= leaf.times))
+            tables.append(changes.counted(spells, place=place, holds=_holds(leaf)))
         return tables
 
     def timed(self, table: ir.Table, leaf: RepeatedLeaf) -> tuple[Timed, ir.Column]:
         """A leaf's value and due, and how often it became true."""
         place = self._places[leaf]
-        timed, observed = changes.timed(table, place=place, holds=lambda count: count >= leaf.times)
+        timed, observed = changes.timed(table, place=place, holds=_holds(leaf))
         return Timed(timed.value, ibis.least(table[_soonest(place)].fill_null(moment(NEVER)), timed.due)), observed
 
     def _rows(self, table: ir.Table, repeated: RepeatedLeaf) -> ir.Table:
@@ -81,6 +81,10 @@ def _occurrences(rows: ir.Table, repeated: RepeatedLeaf) -> ir.Table:
     )
     lasting = ibis.interval(seconds=repeated.within.seconds)
     return began.select("profile_id", "now", starts=began["at"], ends=began["at"] + lasting)
+
+
+def _holds(leaf: RepeatedLeaf) -> changes.Holds:
+    return lambda count: count >= leaf.times
 
 
 def _soonest(place: str) -> str:

@@ -19,7 +19,7 @@ import ibis.expr.types as ir
 
 from profiles.facts.measures import moment, since
 from segments.rules.due import NEVER, Timed
-from segments.rules.nodes import SequenceLeaf, Step
+from segments.rules.nodes import Condition, SequenceLeaf, Step
 from segments.rules.selections import Columns, Selector
 from segments.rules.sequences import Link, links_of
 
@@ -180,7 +180,7 @@ def _earlier(table: ir.Table, seconds: int) -> Any:
     return ibis.range_window(group_by=table.profile_id, order_by=table.ts, preceding=(None, apart))
 
 
-def _mark(step: Step) -> tuple[str, object]:
+def _mark(step: Step) -> tuple[str, Condition | None]:
     return step.event, step.where
 
 
