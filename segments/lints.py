@@ -13,6 +13,7 @@ reviewer sees that it was said. `true_without_data` comes from the rule's own ch
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,8 @@ from psycopg2.extras import Json
 
 from segments.catalogue import workspace_zone
 from segments.contradictions import impossible
-from segments.rules.nodes import ROOT, AllOf, AnyOf, EventLeaf, Node, NotOf, Period, Rule, Within, leaves_of
+from segments.rules.event_reads import event_histories
+from segments.rules.nodes import ROOT, AllOf, AnyOf, EventNode, Node, NotOf, Rule, Within, leaves_of
 from segments.rules.parser import Problem
 from segments.rules.vocabulary import Catalogue
 
@@ -76,8 +78,9 @@ def _beyond_retention(rule: Rule) -> Iterator[Problem]:
     if not kept:
         return
     for path, leaf in leaves_of(rule):
-        longest = max((stretch.seconds for stretch in _stretches(leaf)), default=0)
-        is_open = isinstance(leaf, EventLeaf) and not isinstance(leaf.window, Within | Period)
+        reads = tuple(event_histories(leaf, UTC)) if isinstance(leaf, EventNode) else ()
+        longest = max((0, *(stretch.seconds for stretch in _stretches(leaf)), *(read.seconds or 0 for read in reads)))
+        is_open = any(read.all_time for read in reads)
         if longest > kept or is_open:
             reach = "without end" if is_open else f"{longest // _DAY} days"
             months = settings.CDP_EVENT_RETENTION_MONTHS

@@ -110,6 +110,10 @@ def test_a_window_longer_than_events_are_kept_has_to_be_meant(world: World, sett
     views = {"event": "Product Viewed", "measure": "count", "op": ">=", "value": 1}
     assert "looks back 120 days" in lints(world, views | {"within": "120d"})
     assert "looks back without end" in lints(world, views)
+    newcomers = {"lifecycle": "first_time", "event": "Product Viewed", "within": "7d"}
+    assert "looks back without end" in lints(world, newcomers), "whoever is forgotten is new again"
+    trend = {"event": "Product Viewed", "measure": "count", "within": "60d"}
+    assert "looks back 120 days" in lints(world, {"trend": trend, "op": ">", "value": 1})
     assert submitted(world, "asked", views | {"within": "30d"}).evidence["warnings"] == []
 
 
