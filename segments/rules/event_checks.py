@@ -43,6 +43,7 @@ _PLURALS = {
     ValueType.BOOLEAN: "yes or no",
 }
 
+
 def event_problems(leaf: EventLeaf, path: str, catalogue: Catalogue, zone: tzinfo) -> Iterator[Problem]:
     if leaf.event in catalogue.events:
         yield from _measure(leaf, path, catalogue, zone)
@@ -192,5 +193,3 @@ def _period(period: Period, path: str, zone: tzinfo) -> Iterator[Problem]:
     start, end = moments.get("from"), moments.get("to")
     if start is not None and end is not None and start >= end:
         yield Problem(f"{path}.to", "The period ends before it begins.")
-
-

@@ -46,9 +46,7 @@ class Family(Protocol):
 class EventStages:
     """The distinct event leaves of a part, each in the hands of its family."""
 
-    def __init__(
-        self, tables: Relations, leaves: tuple[Leaf, ...], *, catalogue: Catalogue, zone: tzinfo
-    ) -> None:
+    def __init__(self, tables: Relations, leaves: tuple[Leaf, ...], *, catalogue: Catalogue, zone: tzinfo) -> None:
         selector = Selector(catalogue, zone)
         self.leaves = leaves
         self._tables = tables

@@ -18,6 +18,7 @@ from segments.rules.vocabulary import Op
 # Decimal's own context rounds to 28 digits, and sums have up to 38.
 _EXACT = Context(prec=80)
 
+
 def measured_value(leaf: EventLeaf, events: Sequence[Event], *, value_type: ValueType, zone: tzinfo) -> Scalar | None:
     """What `events`, those that count for the leaf, come to; None for unknown."""
     known = [

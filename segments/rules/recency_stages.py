@@ -57,9 +57,7 @@ class RecencyStages:
         """What is observed is the moment: how long ago that is changes all the time."""
         since = table[_since(self._series[_moment_of(leaf)])]
         value = _elapsed(since, leaf.test, table.now)
-        turns = [
-            ibis.cases((edge > table.now, edge), else_=moment(NEVER)) for edge in _edges(since, leaf.test)
-        ]
+        turns = [ibis.cases((edge > table.now, edge), else_=moment(NEVER)) for edge in _edges(since, leaf.test)]
         return Timed(value, ibis.least(futures.soonest(table, future_of(leaf)), *turns)), since
 
 

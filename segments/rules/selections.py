@@ -79,9 +79,7 @@ class Futures:
         }
 
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]:
-        return {
-            f"soonest_{number}": table.ts.min(where=table[f"future_{number}"]) for number in self._numbers.values()
-        }
+        return {f"soonest_{number}": table.ts.min(where=table[f"future_{number}"]) for number in self._numbers.values()}
 
     def soonest(self, table: ir.Table, *futures: Future) -> ir.TimestampColumn:
         """When the first of them happens, from the row with the totals; the far moment when none is known."""

@@ -69,9 +69,7 @@ class TrendStages:
         moves = table[_oldest("this", number)] + ibis.interval(seconds=seconds)
         leaves = table[_oldest("last", number)] + ibis.interval(seconds=2 * seconds)
         never = moment(NEVER)
-        turns = ibis.least(
-            futures.soonest(table, (leaf.event, None)), moves.fill_null(never), leaves.fill_null(never)
-        )
+        turns = ibis.least(futures.soonest(table, (leaf.event, None)), moves.fill_null(never), leaves.fill_null(never))
         return Timed(measured(quotient, leaf.test, whole=False), turns), quotient
 
 

@@ -72,9 +72,7 @@ def window_of(leaf: TrendLeaf) -> EventLeaf:
 
 
 # -- said ------------------------------------------------------------------------------------------------------------
-def trend_sentence(
-    leaf: TrendLeaf, *, amount: Callable[[Test], str], condition: Callable[[Condition], str]
-) -> str:
+def trend_sentence(leaf: TrendLeaf, *, amount: Callable[[Test], str], condition: Callable[[Condition], str]) -> str:
     """The trend as a clause; `amount` says a comparison of a number, `condition` a where."""
     what = f"“{leaf.event}”" if leaf.where is None else f"“{leaf.event}” where {condition(leaf.where)}"
     measured = f"{leaf.of} of {what} in total" if leaf.measure is Measure.SUM else f"how often {what} happened"
