@@ -54,9 +54,11 @@ def segments_of(app: httpx.Client, user: str) -> dict[str, Any]:
     return {entry["key"]: entry for entry in answer.json().get("segments", ())} if answer.status_code == 200 else {}
 
 
-def submitted(author: httpx.Client, key: str, rule: dict[str, Any], *acknowledged: str) -> dict[str, Any]:
-    """Draft a segment and ask for its approval; return version 1 as it waits."""
-    content = {"rule": rule, "acknowledged": [*acknowledged, "same_rule", "same_members"]}
+def submitted(
+    author: httpx.Client, key: str, rule: dict[str, Any], *acknowledged: str, **fields: Any
+) -> dict[str, Any]:
+    """Draft a segment and ask for its approval; return version 1 as it waits. `fields` stand beside the rule."""
+    content = {"rule": rule, "acknowledged": [*acknowledged, "same_rule", "same_members"]} | fields
 
     def drafted() -> bool:  # the catalogue learns names as events are applied
         answer = author.post("/v1/governance/segments", json={"key": key, "name": key.title(), "content": content})
@@ -74,9 +76,9 @@ def approved(approver: httpx.Client, key: str, version: dict[str, Any]) -> None:
     assert answer.json()["state"] == "live", answer.text
 
 
-def go_live(running: Running, key: str, rule: dict[str, Any], *acknowledged: str) -> None:
+def go_live(running: Running, key: str, rule: dict[str, Any], *acknowledged: str, **fields: Any) -> None:
     """Take a rule from its author over an approver to where everybody has been judged by it."""
-    version = submitted(person(running, "author"), key, rule, *acknowledged)
+    version = submitted(person(running, "author"), key, rule, *acknowledged, **fields)
     approved(person(running, "approver"), key, version)
     app = running.client(running.read_key)
     assert eventually(lambda: app.get(f"/v1/segments/{key}").json()["status"] == "ready")
