@@ -10,7 +10,9 @@
       element.setAttribute("role", "button");
       element.setAttribute("tabindex", "0");
       element.dataset.mended = "1";
-      if (names[icon] && !element.hasAttribute("aria-label")) element.setAttribute("aria-label", names[icon]);
+      // Where a text stands beside the icon, the text is the name: another one would be heard and not seen.
+      const isBare = element.textContent.trim() === icon;
+      if (names[icon] && !element.hasAttribute("aria-label")) element.setAttribute(isBare ? "aria-label" : "title", names[icon]);
     }
     for (const button of root.querySelectorAll("button:not([aria-label])")) {
       const icon = button.querySelector(".material-symbols-outlined");
