@@ -217,26 +217,9 @@ def document() -> dict[str, Any]:
         "operators": {op: {"label": terms.label, "takes": terms.takes} for op, terms in OPERATORS.items()},
         "operators_of_type": {str(type_): list(ops) for type_, ops in OPERATORS_OF_TYPE.items()},
         "operators_of_result": {str(result): list(ops) for result, ops in OPERATORS_OF_RESULT.items()},
-        "contexts": {
-            name: {
-                "label": terms.label,
-                "type": str(terms.type),
-                "choices": list(terms.choices),
-                "operators": list(OPERATORS_OF_CONTEXT[name]),
-            }
-            for name, terms in CONTEXTS.items()
-        },
+        "contexts": {name: _context(name) for name in CONTEXTS},
         "operators_not_of_measures": sorted(NOT_OF_MEASURES),
-        "measures": {
-            name: {
-                "label": terms.label,
-                "of": [str(value_type) for value_type in terms.of],
-                "result": terms.result,
-                "nothing": terms.nothing,
-                "windowed": terms.windowed,
-            }
-            for name, terms in MEASURES.items()
-        },
+        "measures": {name: _measure(terms) for name, terms in MEASURES.items()},
         "lifecycles": {
             name: {"label": label, "takes": _field(own) if own else None} for name, (label, own) in LIFECYCLES.items()
         },
@@ -257,6 +240,26 @@ def document() -> dict[str, Any]:
             }
             for kind, terms in NODES.items()
         },
+    }
+
+
+def _context(name: str) -> dict[str, Any]:
+    terms = CONTEXTS[name]
+    return {
+        "label": terms.label,
+        "type": str(terms.type),
+        "choices": list(terms.choices),
+        "operators": list(OPERATORS_OF_CONTEXT[name]),
+    }
+
+
+def _measure(terms: MeasureTerms) -> dict[str, Any]:
+    return {
+        "label": terms.label,
+        "of": [str(value_type) for value_type in terms.of],
+        "result": terms.result,
+        "nothing": terms.nothing,
+        "windowed": terms.windowed,
     }
 
 

@@ -22,6 +22,7 @@ from segments.rules.nodes import (
     PropertyLeaf,
     Rule,
     SegmentLeaf,
+    Test,
     TraitLeaf,
 )
 from segments.rules.problems import Problem, Refused, noun, shown, suggestion, words
@@ -39,6 +40,14 @@ _SHAPES: Mapping[str, frozenset[str]] = {
 }
 _RULE_KINDS = tuple(kind for kind, terms in NODES.items() if Place.RULE in terms.places)
 _CONDITION_KINDS = tuple(kind for kind, terms in NODES.items() if Place.CONDITION in terms.places)
+
+_TESTED: Mapping[str, Callable[[str, Test], Node]] = {
+    "trait": TraitLeaf,
+    "context": ContextLeaf,
+    "property": PropertyLeaf,
+}
+_NAMED: Mapping[str, Callable[[str], Node]] = {"consent": ConsentLeaf, "segment": SegmentLeaf, "list": ListLeaf}
+_OF_EVENTS = {"event": event_leaf, "lifecycle": lifecycle_leaf, "trend": trend_leaf, "sequence": sequence_leaf}
 
 
 def parse(document: Any) -> Rule:
@@ -63,9 +72,7 @@ class _Reader:
         self.parts = Parts()
         self._nodes = 0
 
-    def node(
-        self, raw: Any, path: str, kinds: tuple[str, ...], *, depth: int, above: tuple[int, ...]
-    ) -> Node | Broken:
+    def node(self, raw: Any, path: str, kinds: tuple[str, ...], *, depth: int, above: tuple[int, ...]) -> Node | Broken:
         if id(raw) in above:
             return self.parts.refuse(path, "This part of the rule contains itself.")
         if depth > MAX_DEPTH:
@@ -100,35 +107,17 @@ class _Reader:
                 return self._combination(kind, raw[kind], f"{path}.{kind}", child, above)
             case "not":
                 return NotOf(child(raw["not"], f"{path}.not"))
-            case "trait":
-                return self._named_test(TraitLeaf, "trait", raw, path)
-            case "context":
-                return self._named_test(ContextLeaf, "context", raw, path)
-            case "property":
-                return self._named_test(PropertyLeaf, "property", raw, path)
-            case "consent":
-                purpose = self.parts.name(raw, "consent", path)
-                return ConsentLeaf(purpose) if purpose is not None else Broken()
-            case "segment":
-                segment = self.parts.name(raw, "segment", path)
-                return SegmentLeaf(segment) if segment is not None else Broken()
-            case "list":
-                key = self.parts.name(raw, "list", path)
-                return ListLeaf(key) if key is not None else Broken()
-            case "event":
-                return event_leaf(self.parts, raw, path, where=where)
-            case "lifecycle":
-                return lifecycle_leaf(self.parts, raw, path, where=where)
-            case "trend":
-                return trend_leaf(self.parts, raw, path, where=where)
-            case "sequence":
-                return sequence_leaf(self.parts, raw, path, where=where)
             case "session":
                 return session_leaf(self.parts, raw, path) if kinds == REPEATABLE else sessions(self.parts, raw, path)
             case "repeated":
                 return repeated_leaf(self.parts, raw, path, child=repeatable)
+            case "trait" | "context" | "property":
+                return self._named_test(kind, raw, path)
+            case "consent" | "segment" | "list":
+                name = self.parts.name(raw, kind, path)
+                return _NAMED[kind](name) if name is not None else Broken()
             case _:
-                return self.parts.refuse(path, f'"{kind}" cannot be asked yet.')
+                return _OF_EVENTS[kind](self.parts, raw, path, where=where)
 
     def _kind(self, raw: Mapping[str, Any], path: str, kinds: tuple[str, ...]) -> str | None:
         named = [kind for kind in kinds if kind in raw]
@@ -164,13 +153,7 @@ class _Reader:
         children = tuple(child(part, f"{path}[{index}]") for index, part in enumerate(parts))
         return AllOf(children) if kind == "all" else AnyOf(children)
 
-    def _named_test(
-        self,
-        leaf: type[TraitLeaf] | type[PropertyLeaf] | type[ContextLeaf],
-        kind: str,
-        raw: Mapping[str, Any],
-        path: str,
-    ) -> Node | Broken:
+    def _named_test(self, kind: str, raw: Mapping[str, Any], path: str) -> Node | Broken:
         name = self.parts.name(raw, kind, path)
         test = self.parts.test(raw, path)
-        return leaf(name, test) if name is not None and test is not None else Broken()
+        return _TESTED[kind](name, test) if name is not None and test is not None else Broken()
