@@ -85,4 +85,4 @@ def rest(*, failures: int, now: datetime) -> datetime | None:
     """Return until when a destination rests that failed so many times in a row; None while it need not."""
     if failures < RESTS_AFTER:
         return None
-    return now + min(_FIRST_REST * 2 ** min(failures - RESTS_AFTER, 10), _LONGEST_REST)
+    return now + min(_FIRST_REST * (1 << min(failures - RESTS_AFTER, 10)), _LONGEST_REST)

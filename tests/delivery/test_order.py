@@ -8,7 +8,7 @@ from django.db import connection, connections, transaction
 
 from segments.delivery import fanning
 from segments.models import Delivery, Outbox
-from tests.delivery.office import GROWN_UP, Office
+from tests.delivery.office import GROWN_UP, IN_GERMANY, Office
 from tests.segments.world import START
 
 
@@ -217,3 +217,44 @@ def _announce(person: int) -> None:
             " SELECT %s, id, 'entered', 1, live_version_id, %s FROM segment",
             [person, START],
         )
+
+
+def tags(office: Office) -> list[tuple[str, str]]:
+    bodies = [json.loads(sent["body"]) for sent in office.receiver.received()]
+    assert all(body["data"].keys() == {"person", "tag"} for body in bodies)
+    return [(body["type"], body["data"]["tag"]) for body in bodies]
+
+
+def test_a_tag_is_told_when_the_first_segment_puts_it_and_when_the_last_lets_go(office: Office) -> None:
+    office.world.publish("germans", IN_GERMANY, now=office.now, tag="Loyal")
+    office.world.publish("grown-up", GROWN_UP, now=office.now, tag="Loyal")
+    office.destination("shop", what=["tags"])
+    person = office.person(country="FR", age=40)
+
+    office.moves("FR", [person])
+    office.work()
+    assert tags(office) == [("profile.tag.added", "Loyal")], "also where another segment puts it first"
+    office.enters(person)
+    office.world.learn(person, age=4)
+    office.enters(person)
+    office.work()
+    assert len(tags(office)) == 1, "one segment took over from the other"
+
+    office.leaves(person)
+    office.work()
+    assert tags(office)[1:] == [("profile.tag.removed", "Loyal")]
+
+
+def test_a_version_with_another_tag_tells_of_both_and_of_no_exit(office: Office) -> None:
+    office.world.publish("germans", IN_GERMANY, now=office.now, tag="Loyal")
+    office.destination("shop", what=["tags", "left"])
+    person = office.person(country="FR")
+    office.enters(person)
+    office.work()
+
+    office.pass_time(seconds=1)
+    office.world.publish("germans", IN_GERMANY, now=office.now, tag="Faithful")
+    office.world.backfill(now=office.now)
+    office.work()
+    assert tags(office)[0] == ("profile.tag.added", "Loyal")
+    assert sorted(tags(office)[1:]) == [("profile.tag.added", "Faithful"), ("profile.tag.removed", "Loyal")]
