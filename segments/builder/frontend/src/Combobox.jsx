@@ -75,7 +75,7 @@ export function Combobox({ label, value, shown, groups, onChoose, onText, free =
         onChange={(event) => type(event.target.value)} onKeyDown={press} onClick={() => isOpen || open()}
         onFocus={(event) => { event.target.select(); open(); }} onBlur={close}
       />
-      <ul ref={list} id={`${id}-list`} role="listbox" aria-label={label} className="cdp-rb-options" hidden={!isOpen || (!options.length && !note)}>
+      <ul ref={list} id={`${id}-list`} role="listbox" aria-label="Choices" className="cdp-rb-options" hidden={!isOpen || (!options.length && !note)}>
         {visible.map((group) => (
           <Group key={group.label || "all"} group={group} id={id} first={options.indexOf(group.options[0])} active={active} value={value} choose={choose} />
         ))}

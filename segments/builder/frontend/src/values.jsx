@@ -214,7 +214,7 @@ function ThresholdChoice({ label, value, onChange }) {
   const choose = (kind) => onChange(kind === "number" ? firstValue("number", "one") : kind === "percentile" ? { percentile: 80, ...over } : { mean_plus_sd: 2, ...over });
   return (
     <Select label={`${label}: a number or a threshold`} value={chosen} onChange={choose} className="cdp-rb-quiet"
-      options={[["number", "the number"], ["percentile", "the percentile"], ["mean_plus_sd", "the mean plus SD ×"]]} />
+      options={[["number", "number"], ["percentile", "percentile"], ["mean_plus_sd", "mean + SD ×"]]} />
   );
 }
 
