@@ -15,7 +15,7 @@ from cdp.api.authentication import ANYBODY
 from cdp.api.parsers import StrictJSONParser
 from cdp.api.permissions import key_with, person_with
 from cdp.api.schema import problems
-from cdp.governance.api import as_problem
+from cdp.governance.api import CommentSerializer, as_problem
 from cdp.governance.errors import GovernanceError
 from cdp.models import Scope
 from cdp.roles import Role
@@ -50,10 +50,6 @@ class ThresholdDecisionSerializer(serializers.Serializer):
     decided_by = serializers.CharField(source="decided_by.username", allow_null=True, default=None)
     comment = serializers.CharField(allow_blank=True)
     at = serializers.DateTimeField()
-
-
-class CommentSerializer(serializers.Serializer):
-    comment = serializers.CharField(max_length=5000)
 
 
 class ThresholdsView(APIView):
