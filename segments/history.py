@@ -4,13 +4,13 @@ Memberships never change about the past, so a day that is over is counted once (
 counted when somebody looks. Days without any change have no row: the size stands.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import connection, transaction
 
-from segments.models import RuleEpoch, Segment, SegmentDay
+from segments.models import RuleEpoch, Segment
 
 #: A flip is dated by its lane's clock and may commit a little later: only then is its day over.
 SETTLED_AFTER = timedelta(hours=1)
@@ -105,15 +105,6 @@ def members_on(*, segment: Segment, day: date, after: tuple[int, int], limit: in
         return tuple(Stay(*row) for row in cursor.fetchall())
 
 
-def count_on(*, segment: Segment, day: date, at_most: int) -> int:
-    """Count the stays that touched the day, up to a bound."""
-    with connection.cursor() as cursor:
-        bounds = {"segment": segment.pk, "start": _midnight(day), "end": _midnight(day + timedelta(days=1))}
-        cursor.execute(_COUNT_ON_DAY, bounds | {"most": at_most})
-        (found,) = cursor.fetchone()
-        return int(found)
-
-
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """How many people are in both of two segments; of one and itself, how many are in it."""
@@ -129,11 +120,6 @@ def overlap(*, segments: Sequence[Segment], now: datetime) -> Overlap:
         cursor.execute(_OVERLAP, {"segments": [segment.pk for segment in segments]})
         both = {(one, other): people for one, other, people in cursor.fetchall()}
     return Overlap(tuple(segments), both | {(other, one): n for (one, other), n in both.items()}, now)
-
-
-def first_day(segment_ids: Iterable[int]) -> date | None:
-    """Return the first day on which anything was counted for these segments."""
-    return SegmentDay.objects.filter(segment_id__in=segment_ids).order_by("day").values_list("day", flat=True).first()
 
 
 def _midnight(day: date) -> datetime:
@@ -193,11 +179,6 @@ SELECT origin.root_id, profile_id, m.id, entered_at, left_at, version.number, ca
   JOIN segment_version AS version ON version.id = m.version_id
   JOIN origin ON origin.id = m.profile_id
  ORDER BY profile_id, m.id LIMIT %(limit)s
-"""
-_COUNT_ON_DAY = """
-SELECT count(*) FROM (
-    SELECT FROM membership WHERE segment_id = %(segment)s AND entered_at < %(end)s
-       AND (left_at IS NULL OR left_at > %(start)s) LIMIT %(most)s) AS stays
 """
 _OVERLAP = """
 WITH held AS MATERIALIZED (

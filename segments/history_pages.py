@@ -67,7 +67,6 @@ class HistoryPages:
     admin_site: Any
     opts: Any
     has_view_permission: Callable[..., bool]
-    get_object: Callable[..., Any]
 
     change_form_outer_before_template = "segments/head.html"
 
