@@ -33,6 +33,12 @@ RULES: list[dict[str, Any]] = [
         ]
     },
     {"not": {"trait": "country", "op": "in", "value": ["DE", "FR"]}},
+    {"event": "Order Completed", "measure": "avg", "of": "revenue", "op": "<=", "value": 10.5, "within": "9m"},
+    {"event": "Order Completed", "measure": "first", "of": "revenue", "op": ">", "value": 10, "within": "7m"},
+    {"event": "Product Viewed", "measure": "since_last", "op": "between", "value": ["3m", "11m"]},
+    {"lifecycle": "returned", "event": "Product Viewed", "within": "9m", "after": "4m"},
+    {"lifecycle": "not_since", "event": "Product Viewed", "within": "9m", "not_since": "Order Completed"},
+    {"trend": {"event": "Product Viewed", "measure": "count", "within": "4m"}, "op": ">=", "value": 1},
     {
         "sequence": [{"event": "Product Viewed"}, {"event": "Order Completed", "absent": True, "within": "3m"}],
         "within": "12m",
