@@ -1,23 +1,36 @@
 """Which events a leaf rests on: the ones its own condition selects, newest first and not too many.
 
 They are found from what the leaf reads, whatever kind of leaf it is: wherever an event is named in it (itself, a step,
-what is repeated), with the condition that stands beside the name, over the leaf's own window or, where it has none, as
-far back as its reading goes. The selection is the compiler's (`selections.Selector`), over the same relations.
+what is repeated), with the condition that stands beside the name, over the window of a measure or, for all else, as far
+back as its reading goes. The selection is the compiler's (`selections.Selector`), over the same relations.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import tzinfo
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
-from profiles.facts.relations import History, relations
+from profiles.facts.relations import EVERY_EVENT, History, relations
 from segments.rules.compiler import Compiled
-from segments.rules.nodes import Condition, Leaf, Period, Rule, Within, leaves_of
+from segments.rules.nodes import (
+    Condition,
+    ConsentLeaf,
+    EventLeaf,
+    Leaf,
+    ListLeaf,
+    Period,
+    Rule,
+    TraitLeaf,
+    Within,
+    leaves_of,
+)
 from segments.rules.reads import reading_of
-from segments.rules.selections import Selector, clocks
+from segments.rules.selections import Selector, clocks, start_name
 from segments.rules.vocabulary import Catalogue, Unit
 
 MOST_EVENTS = 20
@@ -34,12 +47,14 @@ class EventRead:
 
 def event_reads(leaf: Leaf, *, catalogue: Catalogue, zone: tzinfo) -> tuple[EventRead, ...]:
     """What of the history a leaf looks at; nothing where it looks at none."""
-    named = list(_named(leaf))
-    if not named:
+    if isinstance(leaf, EventLeaf):
+        return (EventRead(leaf.event, leaf.window, leaf.where),)
+    if isinstance(leaf, TraitLeaf | ConsentLeaf | ListLeaf):
         return ()
     reading = reading_of([leaf], catalogue=catalogue, zone=zone, consent_columns=None)
     reach = {history.event: _window(history) for history in reading.histories}
-    return tuple(dict.fromkeys(EventRead(event, window or reach.get(event), where) for event, window, where in named))
+    named = [(EVERY_EVENT, None)] if EVERY_EVENT in reach else _named(leaf)
+    return tuple(dict.fromkeys(EventRead(event, reach.get(event), where) for event, where in named))
 
 
 def statement_body(
@@ -64,21 +79,28 @@ def statement_body(
 
 
 def _chosen(events: ir.Table, reads: tuple[EventRead, ...], selector: Selector, number: int) -> ir.Table:
-    matches = selector.matches(events, reads[0])
-    for read in reads[1:]:
-        matches = matches.fill_null(False) | selector.matches(events, read).fill_null(False)
-    found = events.filter(matches).select("event_id", "name", "ts")
+    found = events.filter(reduce(or_, (_matches(events, read, selector).fill_null(False) for read in reads)))
+    found = found.select("event_id", "name", "ts")
     counted = found.mutate(leaf=ibis.literal(number, type="int64"), total=found.count().over(ibis.window()))
     return counted.order_by(counted.ts.desc(), counted.event_id.desc()).limit(MOST_EVENTS)
 
 
-def _named(part: Any) -> Iterator[tuple[str, Within | Period | None, Condition | None]]:
+def _matches(events: ir.Table, read: EventRead, selector: Selector) -> ir.BooleanColumn:
+    if read.event != EVERY_EVENT:
+        return selector.matches(events, read)
+    until_now = events.ts <= events.now
+    if not isinstance(read.window, Within):
+        return until_now
+    return until_now & (events.ts > events[start_name(read.window.seconds)])
+
+
+def _named(part: Any) -> Iterator[tuple[str, Condition | None]]:
     """Every event named in a leaf; what stands in a condition is no event."""
     event = getattr(part, "event", None)
     if isinstance(event, str):
-        yield event, getattr(part, "window", None), getattr(part, "where", None)
+        yield event, getattr(part, "where", None)
     for name in getattr(part, "events", ()):
-        yield name, None, None
+        yield name, None
     for field in fields(part) if is_dataclass(part) else ():
         inner = getattr(part, field.name)
         for one in inner if isinstance(inner, tuple) else (inner,):
