@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
+from msgspec.json import Encoder
 
 from cdp.copying import field
 from profiles.context.agents import UNKNOWN, Agent, agent_of
@@ -28,13 +29,15 @@ _NO_CAMPAIGN: Values = (None,) * len(CAMPAIGN_FIELDS)
 
 # A Struct compared by identity: there is one for each combination, so that a claim can count with them at no cost.
 class Derived(Struct, frozen=True, eq=False):
-    """`columns` in COPY's spelling, and the parts of which anything is known."""
+    """`columns` in COPY's spelling; the parts of which anything is known, and the same as JSON texts."""
 
     columns: str
     parts: tuple[tuple[str, Values], ...]
+    spelled: tuple[tuple[str, str], ...] = ()
 
 
 NOTHING = Derived("\t".join(["\\N"] * len(COLUMNS)), ())
+_json = Encoder().encode
 
 
 def derive(context: Mapping[str, Any]) -> Derived:
@@ -49,7 +52,8 @@ def _derived(agent: Agent, place: Place, time_zone: str | None, campaign: Values
     parts = tuple(_known(agent, place, time_zone, campaign))
     if not parts:
         return NOTHING
-    return Derived("\t".join(map(field, (*agent, *place, time_zone))), parts)
+    spelled = tuple((part, _json(values).decode()) for part, values in parts)
+    return Derived("\t".join(map(field, (*agent, *place, time_zone))), parts, spelled)
 
 
 def _known(agent: Agent, place: Place, time_zone: str | None, campaign: Values) -> Iterator[tuple[str, Values]]:

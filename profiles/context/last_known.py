@@ -10,8 +10,7 @@ is also added to the statements of the trait, for whoever asks about the past. A
 stated stands above an inferred one.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,70 +26,84 @@ _INFERRED = TraitMethod.INFERRED.value
 
 # The touch that is being taken holds the lock of every origin it tells of: what is read here stays until the commit.
 _STORED = """
-SELECT origin.id, last_context.told::text,
+SELECT origin.id, kept.told::text,
        EXISTS (SELECT FROM origin AS other JOIN last_context ON last_context.origin_id = other.id
                 WHERE other.root_id = origin.root_id AND other.id <> origin.id)
   FROM unnest(%s::bigint[]) AS given (id) JOIN origin USING (id)
-  LEFT JOIN last_context ON last_context.origin_id = origin.id
+  LEFT JOIN LATERAL (SELECT told FROM last_context WHERE origin_id = origin.id LIMIT 1) AS kept ON true
 """
 _KEEP = """
 INSERT INTO last_context (origin_id, told)
 SELECT * FROM unnest(%s::bigint[], %s::jsonb[]) AS given (origin_id, told) ORDER BY origin_id
     ON CONFLICT (origin_id) DO UPDATE SET told = excluded.told
 """
-_OF_PEOPLE = """
-SELECT root_id, origin_id, told::text FROM origin JOIN last_context ON origin_id = origin.id
- WHERE root_id = ANY(%s::bigint[])
-"""
-_WRITE = f"""
-WITH given AS MATERIALIZED (
-    SELECT * FROM unnest(%s::bigint[], %s::text[], %s::jsonb[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
-                         %s::bigint[], %s::bigint[])
-        AS given (profile_id, name, value, source_id, observed_on, observed_at, event_id, origin_id)),
+_NAMES = ", ".join(
+    f"('{part}', '{name}', {place})" for part, names in PARTS.items() for place, name in enumerate(names)
+)
+# Two origins never tell of the same event, so that there is always a latest telling. A value that is no longer told
+# takes the trait with it; so does an origin that changed hands, for the regrouped. A probe for each origin and each
+# statement, and LIMIT and OFFSET keep it so: joined, the planner would read whole tables for a batch of people.
+_FOLD = f"""
+WITH latest AS MATERIALIZED (
+    SELECT DISTINCT ON (root_id, part) root_id AS profile_id, origin_id, part, telling
+      FROM origin
+     CROSS JOIN LATERAL (SELECT origin_id, told FROM last_context WHERE origin_id = origin.id LIMIT 1) AS kept
+     CROSS JOIN LATERAL jsonb_each(told) AS each (part, telling)
+     WHERE root_id = ANY(%(people)s::bigint[])
+     ORDER BY root_id, part, (telling->>0) COLLATE "C" DESC, (telling->>1)::bigint DESC),
+given AS MATERIALIZED (
+    SELECT profile_id, origin_id, name, nullif(telling->3->place, 'null') AS value, (telling->>1)::bigint AS event_id,
+           (telling->>2)::bigint AS source_id, (telling->>0)::timestamptz AS observed_at,
+           (left(telling->>0, 10) || 'T00:00:00Z')::timestamptz AS observed_on
+      FROM latest JOIN (VALUES {_NAMES}) AS names (part, name, place) USING (part)),
 changed AS MATERIALIZED (
-    SELECT given.*, trait.value AS before FROM given LEFT JOIN trait USING (profile_id, name)
+    SELECT given.*, trait.value AS before
+      FROM given LEFT JOIN (SELECT * FROM trait WHERE profile_id = ANY(%(people)s::bigint[])) AS trait
+     USING (profile_id, name)
      WHERE given.value IS NOT NULL AND coalesce(trait.method, {_INFERRED}) = {_INFERRED}
        AND (trait.value, trait.source_id, trait.observed_at)
            IS DISTINCT FROM (given.value, given.source_id, given.observed_on)),
 lost AS (
     DELETE FROM trait USING given
-     WHERE (trait.profile_id, trait.name) = (given.profile_id, given.name) AND given.value IS NULL
-       AND trait.method = {_INFERRED}
+     WHERE trait.profile_id = ANY(%(people)s::bigint[]) AND given.value IS NULL
+       AND (trait.profile_id, trait.name) = (given.profile_id, given.name) AND trait.method = {_INFERRED}
     RETURNING given.*),
+dropped AS (
+    DELETE FROM trait
+     WHERE profile_id = ANY(%(regrouped)s::bigint[]) AND method = {_INFERRED}
+       AND NOT EXISTS (SELECT FROM given WHERE (given.profile_id, given.name) = (trait.profile_id, trait.name))
+    RETURNING profile_id, name),
 stated AS (
     INSERT INTO trait_value (origin_id, name, value, method, source_id, source_priority, observed_at, event_id,
                              applied_at)
-    SELECT origin_id, name, value, {_INFERRED}, source_id, 0, observed_at, event_id, %s::timestamptz
+    SELECT origin_id, name, value, {_INFERRED}, source_id, 0, observed_at, event_id, %(now)s::timestamptz
       FROM (SELECT origin_id, name, value, source_id, observed_at, event_id FROM changed
              WHERE value IS DISTINCT FROM before
              UNION ALL SELECT origin_id, name, NULL, source_id, observed_at, event_id FROM lost) AS told
      WHERE NOT EXISTS (SELECT FROM trait_value AS known
                         WHERE (known.origin_id, known.name, known.method, known.source_priority) =
                               (told.origin_id, told.name, {_INFERRED}, 0)
-                          AND (known.observed_at, known.event_id) = (told.observed_at, told.event_id))),
+                          AND (known.observed_at, known.event_id) = (told.observed_at, told.event_id) OFFSET 0)),
 written AS (
     INSERT INTO trait (profile_id, name, value, method, source_id, source_priority, observed_at, event_id, applied_at)
-    SELECT profile_id, name, value, {_INFERRED}, source_id, 0, observed_on, 0, %s::timestamptz FROM changed
+    SELECT profile_id, name, value, {_INFERRED}, source_id, 0, observed_on, 0, %(now)s::timestamptz FROM changed
      ORDER BY profile_id, name
         ON CONFLICT (profile_id, name) DO UPDATE
        SET (value, source_id, observed_at, applied_at) =
            ROW (excluded.value, excluded.source_id, excluded.observed_at, excluded.applied_at)
-    RETURNING profile_id, name)
-SELECT profile_id, name FROM written UNION ALL SELECT profile_id, name FROM lost
+    RETURNING profile_id, name),
+moved AS (
+    UPDATE profile SET time_zone = told.zone
+      FROM (SELECT asked.id, latest.telling->3->>0 AS zone FROM unnest(%(people)s::bigint[]) AS asked (id)
+              LEFT JOIN latest ON latest.profile_id = asked.id AND latest.part = 'zone') AS told
+     WHERE profile.id = ANY(%(people)s::bigint[]) AND profile.id = told.id
+       AND profile.time_zone IS DISTINCT FROM told.zone
+    RETURNING profile.id)
+SELECT profile_id, array_agg(name) FROM (
+    SELECT profile_id, name FROM written UNION ALL SELECT profile_id, name FROM lost
+     UNION ALL SELECT profile_id, name FROM dropped UNION ALL SELECT id, '{LAST_TIME_ZONE}' FROM moved) AS told
+ GROUP BY 1
 """
-# An origin that changed hands takes what it told with it.
-_DROP_LOST = f"""
-DELETE FROM trait WHERE profile_id = ANY(%s::bigint[]) AND method = {_INFERRED}
-   AND (profile_id, name) NOT IN (SELECT * FROM unnest(%s::bigint[], %s::text[]))
-RETURNING profile_id, name
-"""
-_SET_ZONES = """
-UPDATE profile SET time_zone = given.zone FROM unnest(%s::bigint[], %s::text[]) AS given (id, zone)
- WHERE profile.id = given.id AND time_zone IS DISTINCT FROM given.zone RETURNING profile.id
-"""
-
-#: The latest telling of each part of a person, with the origin it came from.
-_Known = dict[str, tuple[Telling, int]]
 
 
 def keep(cursor: Any, told: Iterable[tuple[int, str]]) -> set[int]:
@@ -113,52 +126,12 @@ def keep(cursor: Any, told: Iterable[tuple[int, str]]) -> set[int]:
     return marked
 
 
-def fold(cursor: Any, *, people: Collection[int], regrouped: Sequence[int], now: datetime) -> dict[int, set[str]]:
+def fold(cursor: Any, *, people: Collection[int], regrouped: Sequence[int], now: datetime) -> dict[int, list[str]]:
     """Write the traits by which these people are last known where they show something else; return whose and which.
 
-    The `regrouped` may have lost an origin, and with it all it told.
+    The `regrouped`, of these people, may have lost an origin, and with it all it told.
     """
-    changed: defaultdict[int, set[str]] = defaultdict(set)
     if not people:
-        return changed
-    known = _known(cursor, people)
-    rows = [row for person, latest in known.items() for row in _rows(person, latest)]
-    if rows:
-        cursor.execute(_WRITE, [*columns(rows), now, now])
-        _note(changed, cursor.fetchall())
-    if regrouped:
-        cursor.execute(_DROP_LOST, [array(regrouped), array(row[0] for row in rows), array(row[1] for row in rows)])
-        _note(changed, cursor.fetchall())
-    cursor.execute(_SET_ZONES, columns((person, _zone(known.get(person, {}))) for person in people))
-    _note(changed, ((person, LAST_TIME_ZONE) for (person,) in cursor.fetchall()))
-    return changed
-
-
-def _known(cursor: Any, people: Iterable[int]) -> dict[int, _Known]:
-    cursor.execute(_OF_PEOPLE, [array(people)])
-    known: defaultdict[int, _Known] = defaultdict(dict)
-    for person, origin, spelled in cursor.fetchall():
-        latest = known[person]
-        for part, telling in decode(spelled).items():
-            other = latest.get(part)
-            # Two origins never tell of the same event, so that there is always a later one.
-            if other is None or telling[:2] > other[0][:2]:
-                latest[part] = telling, origin
-    return known
-
-
-def _rows(person: int, latest: _Known) -> Iterator[tuple[object, ...]]:
-    for part, (telling, origin) in latest.items():
-        for name, value in zip(PARTS[part], telling.values, strict=True):
-            spelled = None if value is None else encode(value).decode()
-            day = f"{telling.day}T00:00:00+00:00"
-            yield person, name, spelled, telling.source_id, day, telling.at, telling.event_id, origin
-
-
-def _zone(latest: Mapping[str, tuple[Telling, int]]) -> str | None:
-    return latest["zone"][0].values[0] if "zone" in latest else None
-
-
-def _note(changed: defaultdict[int, set[str]], pairs: Iterable[tuple[int, str]]) -> None:
-    for person, name in pairs:
-        changed[person].add(name)
+        return {}
+    cursor.execute(_FOLD, {"people": array(people), "regrouped": array(regrouped), "now": now})
+    return dict(cursor.fetchall())

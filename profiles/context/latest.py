@@ -51,5 +51,14 @@ def told_by(events: Iterable[tuple[Derived, tuple[str, int, int]]]) -> dict[str,
     return later(*({part: Telling(*stamp, values) for part, values in derived.parts} for derived, stamp in events))
 
 
+def spelled(events: Mapping[Derived, tuple[str, int, int]]) -> str:
+    """What `told_by` tells, as JSON; at next to no cost for the usual origin, all of whose events tell alike."""
+    if len(events) > 1:
+        return encode(told_by(events.items())).decode()
+    ((derived, (at, event_id, source_id)),) = events.items()
+    told = [f'"{part}":["{at}",{event_id},{source_id},{values}]' for part, values in derived.spelled]
+    return "{" + ",".join(told) + "}"
+
+
 def show_the_same(one: Told, other: Told) -> bool:
     return one.keys() == other.keys() and all(telling.shown == other[part].shown for part, telling in one.items())

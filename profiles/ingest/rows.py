@@ -161,7 +161,7 @@ def note_touched(cursor: Any, work: Work) -> None:
 
 
 def _context(of: _Stored) -> str:
-    return _escaped(latest.encode(latest.told_by(of.told.items())).decode()) if of.told else _NULL
+    return _escaped(latest.spelled(of.told)) if of.told else _NULL
 
 
 @lru_cache(maxsize=4_096)

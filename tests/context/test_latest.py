@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from profiles.context.deriving import derive
-from profiles.context.latest import decode, encode, later, told_by
+from profiles.context.latest import decode, encode, later, spelled, told_by
 
 CONTEXTS = [
     {"timezone": "Europe/Berlin"},
@@ -45,3 +45,6 @@ def test_any_order_and_any_cut_tell_the_same(events: list, data: st.DataObject) 
 def test_what_is_stored_reads_back_the_same(events: list) -> None:
     whole = told_by(events)
     assert decode(encode(whole)) == whole
+    for derived, stamp in events:
+        if derived.parts:
+            assert decode(spelled({derived: stamp})) == told_by([(derived, stamp)])
