@@ -1,6 +1,7 @@
 """Traffic through the real pipeline with everything in its past: late events, merges and their undoing, consent."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -62,6 +63,7 @@ class Traffic:
         self.people = people
         self._numbers = 0
         self._undone: set[int] = set()
+        self._published: Counter[str] = Counter()
         world.purpose("marketing")
         self._publish(*(key for key in RULES if key not in _LATER))
         self._waiting = list(_LATER)
@@ -132,7 +134,9 @@ class Traffic:
 
     def _publish(self, *keys: str) -> None:
         for key in keys:
-            self.world.publish(key, self.random.choice(RULES[key]), now=now(), acknowledged=ACKNOWLEDGED)
+            rule = RULES[key][self._published[key] % len(RULES[key])]
+            self._published[key] += 1
+            self.world.publish(key, rule, now=now(), acknowledged=ACKNOWLEDGED)
 
     def _event(self, type: str, *, late: float, **fields: Any) -> dict[str, Any]:
         self._numbers += 1
