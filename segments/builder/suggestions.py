@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import connection
 
+from profiles.facts.contexts import LAST_KNOWN
 from profiles.identity.rules import known_rule
 from profiles.models import EventDefinition, PropertyDefinition, TraitDefinition
 from profiles.models.definition import Definition, PersonalClass
@@ -79,7 +80,9 @@ class Suggestions:
 def of_trait(*, name: str, begun: str) -> Suggestions:
     """The commonest values of a trait that hold what has been typed."""
     defined = TraitDefinition.objects.filter(name=name).first()
-    if withheld := _withheld(name, defined):
+    # What an event's circumstances last told has no definition of its own until somebody writes one.
+    is_circumstance = defined is None and name in LAST_KNOWN
+    if not is_circumstance and (withheld := _withheld(name, defined)):
         return Suggestions(withheld=withheld)
     return _top(_OF_TRAIT, {"name": name, "table": "profile"}, begun)
 

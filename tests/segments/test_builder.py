@@ -184,6 +184,13 @@ def test_what_tells_who_somebody_is_is_not_suggested(world: World, settings: Any
     assert suggestions.of_trait(name=name, begun="").values == ()
 
 
+def test_the_last_known_circumstances_are_suggested_like_traits(world: World, settings: Any) -> None:
+    settings.CDP_SMALLEST_COUNT = 2
+    for _ in range(2):
+        world.person(last_browser="Firefox")
+    assert [one.value for one in suggestions.of_trait(name="last_browser", begun="").values] == ["Firefox"]
+
+
 def test_values_of_a_property_are_counted_by_people_and_not_by_events(countries: World, author: Client) -> None:
     keen, *others = (countries.person() for _ in range(4))
     for _ in range(9):

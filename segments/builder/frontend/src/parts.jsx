@@ -55,7 +55,7 @@ function TestEditor({ part, onChange }) {
   const type = comparedType(part, names, language, event);
   const label = part.trait || part.property || part.context;
   const choices = "context" in part && language.contexts[part.context] ? language.contexts[part.context].choices : [];
-  const subject = "trait" in part ? { trait: part.trait } : "property" in part ? { event, property: part.property } : { event, context: part.context };
+  const subject = "trait" in part ? { trait: part.trait } : "property" in part ? { event, property: part.property } : null;
   return (
     <>
       <OperatorSelect label={label} part={part} type={type} onChange={onChange} />
