@@ -15,6 +15,7 @@ class Definition:
     name: str
     description: str
     rule: Rule
+    tag: str = ""
 
 
 def _count(event: str, op: str, value: int, within: str | None = None) -> Rule:
@@ -24,7 +25,7 @@ def _count(event: str, op: str, value: int, within: str | None = None) -> Rule:
 LIVE = (
     Definition(
         "frequent-buyers", "Frequent buyers", "Ordered at least three times.",
-        _count("Order Completed", ">=", 3),
+        _count("Order Completed", ">=", 3), tag="Loyal Customer",
     ),
     Definition(
         "big-spenders-90d",
@@ -90,6 +91,8 @@ def _submitted(author: Door, definition: Definition) -> Rule:
         wanted = {"key": definition.key, "name": definition.name, "description": definition.description}
         # The sample shop is small, and so may be a segment of it.
         content = {"rule": definition.rule, "acknowledged": ["few_people"]}
+        if definition.tag:
+            content["tag"] = definition.tag
         found = author.post(GOVERNANCE, wanted | {"content": content})
     version: Rule = found["versions"][0]
     if version["state"] == "draft":
