@@ -410,6 +410,7 @@ UNFOLD = {
             "items": [
                 {"title": "Segments", "link": reverse_lazy("admin:segments_segment_changelist")},
                 {"title": "Memberships", "link": reverse_lazy("admin:segments_membership_changelist")},
+                {"title": "Together", "link": reverse_lazy("admin:segments_segment_overview")},
             ],
         },
     ],
