@@ -1,9 +1,11 @@
 """How far a backfill has come, calling it off, and what every answer says of it meanwhile."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from rest_framework.test import APIClient
 
 from cdp.ids import to_public
@@ -12,6 +14,7 @@ from segments import backfill, backfill_control, freshness
 from segments.freshness import Freshness
 from segments.models import EpochStatus, Membership, RuleEpoch
 from tests.segments.test_api import client_of, key_for
+from tests.segments.test_backfill import _Running as Running
 from tests.segments.world import START, World
 
 GERMAN = {"trait": "country", "op": "=", "value": "DE"}
@@ -129,6 +132,37 @@ def test_an_edit_supersedes_one_that_was_called_off(world: World) -> None:
     world.publish("europeans", GERMAN)
     world.backfill()
     assert (world.members("europeans"), progress(world).status) == (set(people), Freshness.READY)
+
+
+def test_an_edit_waits_for_a_lane_that_is_in_the_middle_of_a_chunk_and_then_supersedes(committed_world: World) -> None:
+    """The lane is paused with its chunk judged and not committed: no flip of it may stand under the epoch after it."""
+    world = committed_world
+    people = started(world)
+    judged, go_on, published = threading.Event(), threading.Event(), threading.Event()
+
+    def lane() -> None:
+        with transaction.atomic():
+            assert backfill.advance(now=START)
+            judged.set()
+            assert go_on.wait(20)
+
+    def editor() -> None:
+        world.publish("europeans", GERMAN)
+        published.set()
+
+    running = [Running(lane)]
+    assert judged.wait(20)
+    running.append(Running(editor))
+    assert not published.wait(0.5), "the edit must wait for the lane"
+    go_on.set()
+    for thread in running:
+        thread.finish()
+    assert progress(world).version == 3
+    world.backfill()
+    assert world.members("europeans") == set(people)
+    assert [row.status for row in RuleEpoch.objects.order_by("epoch")] == ["ready", "backfilling", "ready"]
+    second = Membership.objects.filter(left_version__number=2)
+    assert {stay.profile_id for stay in second} == set(people[:6])
 
 
 # -- what answers say -----------------------------------------------------------------------------------------------
