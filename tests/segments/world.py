@@ -23,6 +23,8 @@ from segments.models import Membership, Outbox, Segment, SegmentVersion
 from segments.publishing import SEGMENTS
 
 START = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+# Whatever a rule of a test is, it is meant.
+_MEANT = ("same_rule", "same_members", "unsatisfiable", "longer_than_retention", "personal_no_purpose")
 _TRAITS = {"country": "text", "age": "number", "vip": "boolean", "trial_ends": "datetime"}
 _EVENTS = {"Product Viewed": {"category": "text", "price": "number"}, "Order Completed": {"revenue": "number"}}
 
@@ -103,7 +105,7 @@ class World:
     ) -> SegmentVersion:
         version = lifecycle.draft(
             head=self.segment(key),
-            content={"rule": dict(rule), "acknowledged": [*acknowledged, "same_rule", "same_members"]} | fields,
+            content={"rule": dict(rule), "acknowledged": [*acknowledged, *_MEANT]} | fields,
             by=self.author,
             now=now,
         )
