@@ -101,7 +101,7 @@ function TextState({ state, reading, problems, onTidy }) {
     return <p className="cdp-rb-problem" role="alert">{message}{where} The builder shows the last rule that could be read.</p>;
   }
   const told = problems.filter((problem) => !problem.path.startsWith("$"));
-  if (told.length) return <ul className="cdp-rb-problems" role="alert">{told.map((problem) => <li key={problem.path + problem.message}>{problem.message} <code>{problem.path}</code></li>)}</ul>;
+  if (told.length) return <div role="alert"><ul className="cdp-rb-problems">{told.map((problem) => <li key={problem.path + problem.message}>{problem.message} <code>{problem.path}</code></li>)}</ul></div>;
   const count = problems.length;
   const isTidy = print(state.content) === state.text;
   return <p className="cdp-rb-hint" role="status">{count ? `${count} ${count === 1 ? "problem" : "problems"}, shown where ${count === 1 ? "it is" : "they are"}.` : reading.late ? "Reading …" : "In step with the builder."}{!isTidy && <> <button type="button" className="cdp-rb-link" onClick={onTidy}>Tidy up</button></>}</p>;

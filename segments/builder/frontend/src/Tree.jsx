@@ -194,9 +194,11 @@ function neighbour(tree, id) {
 function Problems({ found }) {
   if (!found || !found.length) return null;
   return (
-    <ul className="cdp-rb-problems" role="alert">
-      {found.map((problem) => <li key={problem.path + problem.message}><span>{problem.message}</span> <code>{problem.path}</code></li>)}
-    </ul>
+    <div role="alert">
+      <ul className="cdp-rb-problems">
+        {found.map((problem) => <li key={problem.path + problem.message}><span>{problem.message}</span> <code>{problem.path}</code></li>)}
+      </ul>
+    </div>
   );
 }
 
