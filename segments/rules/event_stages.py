@@ -1,8 +1,8 @@
 """The stages over events: from events to one row per person with what every event leaf needs. See `compiler`.
 
 Each family of leaves contributes its columns to the same few stages: what an event is by itself (`matched`), what it is
-among the person's other events (`placed`, then `walked`, which may read what was placed), what it comes to in all
-(`totals`), and the answer from there (`timed`).
+among the person's other events (`placed`, then `walked`, which may read what was placed), what that says (`judged`,
+where it would cost to ask more than once), what it comes to in all (`totals`), and the answer from there (`timed`).
 """
 
 from collections.abc import Iterable
@@ -38,6 +38,8 @@ class Family(Protocol):
 
     def walked(self, table: ir.Table) -> Columns: ...
 
+    def judged(self, table: ir.Table) -> Columns: ...
+
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]: ...
 
     def timed(self, table: ir.Table, leaf: Any, futures: Futures) -> tuple[Timed, ir.Column]: ...
@@ -59,7 +61,7 @@ class EventStages:
     def totals(self) -> ir.Table:
         """One row per person who has any of the events: totals, newest moments and turning points."""
         table = self._matched()
-        for stage in ("placed", "walked"):
+        for stage in ("placed", "walked", "judged"):
             columns = {name: column for family in self._all() for name, column in getattr(family, stage)(table).items()}
             if columns:
                 table = table.mutate(**columns)

@@ -50,6 +50,9 @@ class LifecycleStages:
     def walked(self, table: ir.Table) -> Columns:
         return {}
 
+    def judged(self, table: ir.Table) -> Columns:
+        return {}
+
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]:
         columns: dict[str, ir.Scalar] = {}
         for leaf, number in self._numbers.items():

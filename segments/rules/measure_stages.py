@@ -100,6 +100,16 @@ class MeasureStages:
                     columns[_newer_known(number)] = table[_amount(number)].count().over(newer)
         return columns
 
+    def judged(self, table: ir.Table) -> Columns:
+        """Whether an average would hold of what is newer than an event: one exact division for its three readers."""
+        return {
+            _holds_newer(self._places[leaf]): self._holds(
+                ratio(table[_newer(number)], table[_newer_known(number)]), leaf, table.ts
+            )
+            for leaf, number in self._numbers.items()
+            if leaf.measure is Measure.AVG and self._follows(leaf, Follow.NEWER)
+        }
+
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]:
         columns = {_total(number): _whole(table, series, number) for series, number in self._series.items()}
         for leaf, walk in self._walks.items():
@@ -132,9 +142,13 @@ class MeasureStages:
             return measured(column, leaf.test, whole=False)
         return compared(column, leaf.test, value_type=value_type, now=now, zone=self._selector.zone)
 
+    def _follows(self, leaf: EventLeaf, follow: Follow) -> bool:
+        walk = self._walks.get(leaf)
+        return walk is not None and walk.follow is follow
+
     def _followed(self, follow: Follow) -> Iterable[tuple[EventLeaf, int]]:
         """The series with a leaf that is followed so."""
-        numbers = {self._numbers[leaf] for leaf, walk in self._walks.items() if walk.follow is follow}
+        numbers = {number for leaf, number in self._numbers.items() if self._follows(leaf, follow)}
         return ((series, number) for series, number in self._series.items() if number in numbers)
 
     def _turning_points(self, table: ir.Table, leaf: EventLeaf, walk: Walk) -> dict[str, ir.Scalar]:
@@ -152,10 +166,11 @@ class MeasureStages:
         reached = table[_inside(walk.seconds)] & table.leads
         if walk.rank is not None:
             return {_rank(number, walk.rank): table.ts.min(where=reached & (table[_newer(number)] < walk.rank))}
-        newer = table[_newer(number)]
         if leaf.measure is Measure.AVG:
-            newer = ratio(newer, table[_newer_known(number)])
-        return self._per_truth(leaf, table.ts, among=reached, holds=self._holds(newer, leaf, table.ts))
+            holds = table[_holds_newer(self._places[leaf])]
+        else:
+            holds = self._holds(table[_newer(number)], leaf, table.ts)
+        return self._per_truth(leaf, table.ts, among=reached, holds=holds)
 
     def _per_truth(
         self, leaf: EventLeaf, ts: ir.TimestampColumn, *, among: ir.BooleanColumn, holds: ir.BooleanColumn
@@ -247,6 +262,10 @@ def _newer(number: int) -> str:
 
 def _newer_known(number: int) -> str:
     return f"newer_known_{number}"
+
+
+def _holds_newer(place: int) -> str:
+    return f"holds_newer_{place}"
 
 
 def _total(number: int) -> str:

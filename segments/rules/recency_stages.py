@@ -45,6 +45,9 @@ class RecencyStages:
     def walked(self, table: ir.Table) -> Columns:
         return {}
 
+    def judged(self, table: ir.Table) -> Columns:
+        return {}
+
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]:
         return {
             _since(number): (table.ts.max if leaf.measure is Measure.SINCE_LAST else table.ts.min)(

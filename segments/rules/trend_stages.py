@@ -52,6 +52,9 @@ class TrendStages:
     def walked(self, table: ir.Table) -> Columns:
         return {}
 
+    def judged(self, table: ir.Table) -> Columns:
+        return {}
+
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]:
         columns: dict[str, ir.Scalar] = {}
         for number in self._numbers.values():
