@@ -79,27 +79,24 @@ def progress(*, segment_id: int, now: datetime) -> Progress | None:
 
 
 @transaction.atomic
-def cancel(*, segment: Segment, by: User, now: datetime) -> RuleEpoch:
+def cancel(*, segment: Segment, by: User, now: datetime) -> None:
     """Call the backfill off: who was not reached stays as the version before left them, and answers say `stale`.
 
     Whoever is touched from now on is judged by the live version all the same. Raises NotAllowed, NothingToDo.
     """
     row = _locked(segment, EpochStatus.BACKFILLING, by=by)
-    row.status, row.cancelled_at, row.cancelled_by = EpochStatus.CANCELLED, now, by
-    row.save(update_fields=["status", "cancelled_at", "cancelled_by"])
+    called_off = {"status": EpochStatus.CANCELLED, "cancelled_at": now, "cancelled_by": by}
+    RuleEpoch.objects.filter(pk=row.pk).update(**called_off)
     _record(row, segment, action="segment.backfill.cancel", by=by, now=now)
-    return row
 
 
 @transaction.atomic
-def resume(*, segment: Segment, by: User, now: datetime) -> RuleEpoch:
+def resume(*, segment: Segment, by: User, now: datetime) -> None:
     """Take a backfill up again behind the last person it judged. Raises NotAllowed, NothingToDo."""
     row = _locked(segment, EpochStatus.CANCELLED, by=by)
-    row.status, row.cancelled_at, row.cancelled_by = EpochStatus.BACKFILLING, None, None
-    row.save(update_fields=["status", "cancelled_at", "cancelled_by"])
+    RuleEpoch.objects.filter(pk=row.pk).update(status=EpochStatus.BACKFILLING, cancelled_at=None, cancelled_by=None)
     _record(row, segment, action="segment.backfill.resume", by=by, now=now)
     transaction.on_commit(doorbell.ring, robust=True)
-    return row
 
 
 _WANTED = {

@@ -99,7 +99,10 @@ def live_segments(keys: Iterable[str] | None = None) -> tuple[LiveSegment, ...]:
     """Return the live segments, or those of them that are named."""
     with connections["reads"].cursor() as cursor:
         cursor.execute(_LIVE, {"keys": None if keys is None else list(keys)})
-        return tuple(LiveSegment(*told, of_status(status).value) for *told, status in cursor.fetchall())
+        return tuple(
+            LiveSegment(key, version, is_settled, of_status(status).value)
+            for key, version, is_settled, status in cursor.fetchall()
+        )
 
 
 def fields_of(key: str) -> frozenset[str]:
