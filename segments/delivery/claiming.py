@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from django.conf import settings
 from django.db import connection, transaction
 
 from cdp.copying import array, columns
+from cdp.governance.errors import ContentInvalid
 from consent import projection
 from consent.catalogue import live_purposes
 from consent.decisions import NOWHERE, Decision, decide
@@ -29,12 +31,17 @@ from profiles.identity import resolve
 from segments.delivery import counting, signing, switching
 from segments.delivery.content import Terms, What, read
 from segments.delivery.messages import Message, headers
+from segments.delivery.schedule import LONGEST_REST
 from segments.models import AttemptKind, DeliveryLane, DeliveryState, DestinationSecret, DestinationVersion
 
 #: Requests under way to one destination at most; to one that fails, a single one asks whether it is back.
 MOST_UNDER_WAY = 16
 _LEASE_BEYOND = timedelta(seconds=5)
 _BURST_SECONDS = 1.0
+
+
+class CannotSend(Exception):
+    """A destination's content or secrets cannot be used as things are now; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,10 @@ def destinations_with_due(*, now: datetime) -> list[int]:
 
 @transaction.atomic
 def claim(*, destination_id: int, most: int, now: datetime) -> list[Request]:
-    """Take what may leave for one destination now, at most `most`; empty while somebody else is at it."""
+    """Take what may leave for one destination now, at most `most`; empty while somebody else is at it.
+
+    Raises CannotSend.
+    """
     lane = DeliveryLane.objects.select_for_update(skip_locked=True).filter(pk=destination_id).first()
     if lane is None or lane.off_since is not None or (lane.paused_until is not None and lane.paused_until > now):
         return []
@@ -76,7 +86,7 @@ def claim(*, destination_id: int, most: int, now: datetime) -> list[Request]:
     if version is None:
         switching.cancel_waiting(destination_id=destination_id, now=now)
         return []
-    terms = read(version.content)
+    terms = _terms(version.content)
     room = min(most, _room(lane, now=now), _refill(lane, rate=terms.rate, now=now))
     due = _due(destination_id, version.head.key, most=room, now=now) if room > 0 else []
     wanted = [each for each in due if _is_wanted(each.message, terms)]
@@ -85,6 +95,22 @@ def claim(*, destination_id: int, most: int, now: datetime) -> list[Request]:
     lane.tokens -= len(requests)
     lane.save(update_fields=["tokens", "refilled_at"])
     return requests
+
+
+@transaction.atomic
+def set_aside(*, destination_id: int, now: datetime) -> None:
+    """Leave a destination alone for a while that cannot be sent to, for the others' sake."""
+    lane = DeliveryLane.objects.select_for_update().get(pk=destination_id)
+    lane.failures += 1
+    lane.failing_since, lane.paused_until = lane.failing_since or now, now + LONGEST_REST
+    lane.save(update_fields=["failures", "failing_since", "paused_until"])
+
+
+def _terms(content: Any) -> Terms:
+    try:
+        return read(content)
+    except ContentInvalid as error:  # what was allowed when it was approved is not any more
+        raise CannotSend(error.message) from error
 
 
 def _send(due: Sequence[_Due], version: Any, terms: Terms, *, now: datetime) -> list[Request]:
@@ -170,7 +196,10 @@ def _is_wanted(message: Message, terms: Terms) -> bool:
 
 def _keys(destination_id: int) -> list[bytes]:
     live = DestinationSecret.objects.filter(destination=destination_id, revoked_at=None).order_by("-id")
-    return [signing.unseal(bytes(secret.sealed), destination_id=destination_id) for secret in live]
+    try:
+        return [signing.unseal(bytes(secret.sealed), destination_id=destination_id) for secret in live]
+    except InvalidTag as error:
+        raise CannotSend("A signing secret was sealed under another root key.") from error
 
 
 def _write_attempts(

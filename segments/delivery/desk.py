@@ -64,13 +64,21 @@ class Desk:
             room = MOST_THREADS - len(self._under_way)
             if room <= 0:
                 break
-            for request in claiming.claim(destination_id=destination_id, most=room, now=now()):
+            for request in self._claimed(destination_id, most=room, now=now()):
                 posted = self._threads.submit(
                     self._poster.post, request.url, headers=request.headers, body=request.body
                 )
                 self._under_way[posted] = request
                 sent += 1
         return sent
+
+    def _claimed(self, destination_id: int, *, most: int, now: datetime) -> list[Request]:
+        try:
+            return claiming.claim(destination_id=destination_id, most=most, now=now)
+        except claiming.CannotSend as refused:
+            log.error("destination %s cannot be sent to: %s", destination_id, refused)
+            claiming.set_aside(destination_id=destination_id, now=now)
+            return []
 
     def _write_down(self, *, now: datetime) -> None:
         """Kept until it is committed: with the database away for a moment, no result is lost."""

@@ -31,8 +31,8 @@ def collect(now: datetime, /) -> Iterator[Gauge]:
     )
     yield Gauge(
         "cdp_destination_on",
-        "1 while the destination is live and switched on, else 0.",
-        tuple(Sample(each.is_on, labels) for labels, each in told),
+        "1 while a live destination is switched on, else 0.",
+        tuple(Sample(each.is_on, labels) for labels, each in told if each.destination.live_version_id is not None),
     )
     keys = dict(Destination.objects.values_list("pk", "key"))
     ended = DeliveryCount.objects.values_list("destination_id", "outcome", "reason").annotate(sum=Sum("count"))

@@ -29,7 +29,7 @@ _MOST_PATIENCE = timedelta(hours=24)
 _PATIENT_STATUSES = frozenset({429, 502, 503, 504})
 #: After so many failures in a row a destination rests between attempts, so that a dead one is not asked for everybody.
 RESTS_AFTER = 5
-_FIRST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=5)
+FIRST_REST, LONGEST_REST = timedelta(seconds=5), timedelta(minutes=5)
 
 
 class Outcome(StrEnum):
@@ -85,4 +85,4 @@ def rest(*, failures: int, now: datetime) -> datetime | None:
     """Return until when a destination rests that failed so many times in a row; None while it need not."""
     if failures < RESTS_AFTER:
         return None
-    return now + min(_FIRST_REST * (1 << min(failures - RESTS_AFTER, 10)), _LONGEST_REST)
+    return now + min(FIRST_REST * (1 << min(failures - RESTS_AFTER, 10)), LONGEST_REST)

@@ -108,7 +108,7 @@ def test_in_a_flash_sale_everybody_s_entry_is_told_once_and_everybody_s_exit_whe
 
 def test_a_process_that_is_killed_while_it_delivers_loses_nothing(product: Running, loopback: Receiver) -> None:
     """At least once, each under one id; what was under way at the kill is the only thing that may come twice."""
-    _destination(product, "slow", loopback.url("/slow/0.2"), segments=["queue"])
+    _destination(product, "slow", loopback.url("/slow/1"), segments=["queue"])
     count = 100
     send(product, *_views("patient", count, "Queue Joined"))
     for _ in range(KILLS):

@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -267,3 +268,22 @@ def test_what_was_overtaken_is_not_sent_again(office: Office) -> None:
     with pytest.raises(DeliveryRefused, match="later change"):
         replaying.replay(delivery=entered, by=office.operator, now=office.now)
     assert replaying.replay_dead(destination=shop, by=office.operator, now=office.now).messages == 0
+
+
+def test_one_that_may_no_longer_be_sent_to_is_set_aside_and_holds_up_nobody_else(office: Office, settings: Any) -> None:
+    settings.CDP_DELIVERY_ALLOW = ["127.0.0.1", "localhost"]
+    first = office.destination("first")
+    office.destination("second", url=office.receiver.url("/ok/second").replace("127.0.0.1", "localhost"))
+    settings.CDP_DELIVERY_ALLOW = ["localhost"]
+    person = office.person(country="FR")
+    office.enters(person)
+    office.work()
+
+    assert [sent["path"] for sent in office.receiver.received()] == ["/ok/second"]
+    assert office.state(person, first) == ["pending"]
+    assert office.lane(first).paused_until == office.now + timedelta(minutes=5)
+
+    settings.CDP_DELIVERY_ALLOW = ["127.0.0.1", "localhost"]
+    office.pass_time(minutes=6)
+    office.work()
+    assert office.state(person) == ["delivered", "delivered"]
