@@ -15,6 +15,8 @@ from typing import Any
 from django.db import connection
 
 from cdp.ids import to_public
+from profiles.facts.postgres_everybody import everybody
+from segments.catalogue import workspace_zone
 from segments.judging import compiled
 from segments.rules.nodes import Rule
 from segments.rules.parser import Problem
@@ -28,20 +30,19 @@ MOST_SAMPLED = 20_000
 _FIRST_BATCH = 1_000
 _Z = 1.96  # 95 %
 
-# The due times that a lane needs are left out here: what no outer select asks for, the planner does not compute.
-_DECIDED = "decided AS MATERIALIZED (SELECT profile_id, v0 AS holds FROM ({decided}) AS judged)"
-
+# Due times are computed for lanes only: what no outer select asks for, the planner leaves out. And only those who would
+# be in are joined and kept, not everybody.
 _COMPARE = """
-WITH {decided},
-compared AS MATERIALIZED (
-    SELECT coalesce(d.profile_id, m.profile_id) AS profile_id, coalesce(d.holds, false) AS holds,
+WITH compared AS MATERIALIZED (
+    SELECT coalesce(d.profile_id, m.profile_id) AS profile_id, d.profile_id IS NOT NULL AS holds,
         m.profile_id IS NOT NULL AS is_member
-    FROM decided d FULL JOIN (
+    FROM (SELECT profile_id FROM ({decided}) AS judged WHERE v0) d FULL JOIN (
         SELECT profile_id FROM membership WHERE segment_id = %(segment_id)s AND left_at IS NULL
     ) m ON m.profile_id = d.profile_id
 )
 SELECT count(*) FILTER (WHERE holds), count(*) FILTER (WHERE holds AND NOT is_member),
-    count(*) FILTER (WHERE is_member AND NOT holds), count(*) FILTER (WHERE holds AND is_member), count(*),
+    count(*) FILTER (WHERE is_member AND NOT holds), count(*) FILTER (WHERE holds AND is_member),
+    (SELECT count(*) FROM profile WHERE merged_into IS NULL),
     ARRAY(SELECT profile_id FROM compared WHERE holds AND NOT is_member ORDER BY profile_id LIMIT {sample}),
     ARRAY(SELECT profile_id FROM compared WHERE is_member AND NOT holds ORDER BY profile_id LIMIT {sample}),
     ARRAY(SELECT profile_id FROM compared WHERE holds ORDER BY profile_id LIMIT {sample}){more}
@@ -57,7 +58,7 @@ SELECT count(*), coalesce(array_agg(id ORDER BY hashint8extended(id, 0) & 65535,
 _ABOUT = "SELECT reltuples::bigint FROM pg_class WHERE oid = 'profile'::regclass"
 _MEMBERS = "SELECT count(*) FROM membership WHERE segment_id = %s AND left_at IS NULL"
 _JUDGE_SAMPLE = """
-WITH {decided}
+WITH decided AS MATERIALIZED (SELECT profile_id, v0 AS holds FROM ({decided}) AS judged)
 SELECT count(*) FILTER (WHERE d.holds), count(*) FILTER (WHERE d.holds AND m.profile_id IS NULL),
     count(*) FILTER (WHERE m.profile_id IS NOT NULL AND d.holds IS NOT TRUE),
     count(*) FILTER (WHERE m.profile_id IS NOT NULL AND d.holds),
@@ -127,11 +128,11 @@ def counted(
 ) -> tuple[Preview, tuple[Any, ...]]:
     """Preview a rule, and ask in the same statement what else `also` selects over `compared`, a scalar each.
 
-    `compared` has a row per person: profile_id, holds, is_member. Evaluating everybody is the dear part: it is done
-    once, whatever is asked about it.
+    `compared` has a row for everybody who is in or would be: profile_id, holds, is_member. Evaluating is the dear part:
+    it is done once, whatever is asked about it.
     """
     statement = _COMPARE.format(
-        decided=_DECIDED.format(decided=_judgement(rule, catalogue)),
+        decided=_of_everybody(rule, catalogue),
         sample=_SAMPLE,
         more="".join(f",\n    ({scalar})" for scalar in also),
     )
@@ -159,7 +160,7 @@ def estimate(
 ) -> Estimate:
     """Judge as many people of the sample as fit into about `seconds`; everybody where they are few."""
     started = time.monotonic()
-    statement = _JUDGE_SAMPLE.format(decided=_DECIDED.format(decided=_judgement(rule, catalogue)), sample=_SAMPLE)
+    statement = _JUDGE_SAMPLE.format(decided=_judgement(rule, catalogue), sample=_SAMPLE)
     people, drawn = _draw()
     totals, examples, sampled = [0, 0, 0, 0], [], 0
     batch = drawn[:_FIRST_BATCH]
@@ -188,6 +189,11 @@ def estimate(
         sample=tuple(examples[:_SAMPLE]),
         seconds=time.monotonic() - started,
     )
+
+
+def _of_everybody(rule: Rule, catalogue: Catalogue) -> str:
+    judged = compiled({"draft": rule}, catalogue=catalogue, leaves=False)
+    return everybody(reading=judged.reading, expression=judged.expression, zone=str(workspace_zone()))
 
 
 def _judgement(rule: Rule, catalogue: Catalogue) -> str:

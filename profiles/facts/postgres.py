@@ -36,11 +36,14 @@ _REACHES = (_DAY, 40 * _DAY, 400 * _DAY)
 
 def statement(*, reading: Reading, body: str, zone: str) -> str:
     """`body`, the SQL of an expression over the relations, as a whole statement with its two placeholders."""
-    ctes = [_scope(), _people(reading, zone)]
-    if reading.histories:
-        ctes.append(_events(reading, zone))
     # The body may begin with a WITH of its own, where several parts share a stage.
-    return "WITH " + ",\n".join(ctes) + f"\nSELECT * FROM (\n{escaped(body)}\n) body"
+    return "WITH " + ",\n".join(ctes_of(reading, zone)) + f"\nSELECT * FROM (\n{escaped(body)}\n) body"
+
+
+def ctes_of(reading: Reading, zone: str) -> list[str]:
+    """The relations: scope, people, and events where any are read."""
+    ctes = [_scope(), _people(reading, zone)]
+    return [*ctes, _events(reading, zone)] if reading.histories else ctes
 
 
 def rendered(expression: ir.Table) -> str:
@@ -48,7 +51,17 @@ def rendered(expression: ir.Table) -> str:
 
     Postgres would otherwise put the columns of one stage into every place of the next that uses them.
     """
-    tree = _COMPILER.to_sqlglot(expression)
+    return fenced(tree_of(expression))
+
+
+def tree_of(expression: ir.Table) -> sge.Expression:
+    """The expression as a tree of SQL, before it is written out."""
+    tree: sge.Expression = _COMPILER.to_sqlglot(expression)
+    return tree
+
+
+def fenced(tree: sge.Expression) -> str:
+    """The tree written out, with its fences."""
     for inner in tree.find_all(sge.Subquery):
         if isinstance(inner.this, sge.Select):
             inner.this.offset(0, copy=False)
@@ -93,13 +106,19 @@ def _scope() -> str:
 
 
 def _people(reading: Reading, zone: str) -> str:
-    columns = ["p.id AS profile_id"]
-    columns += [escaped(f'{_trait(column, zone)} AS "{column.name}"') for column in reading.traits]
-    columns += [escaped(f'{extra.postgres_sql} AS "{extra.name}"') for extra in reading.extras]
+    columns = ["p.id AS profile_id", *people_columns(reading, zone)]
+    if len(columns) == 1:  # nothing of people is read: joined to no rows, the planner drops the join
+        return "people AS NOT MATERIALIZED (SELECT NULL::bigint AS profile_id WHERE false)"
     return (
         f"people AS NOT MATERIALIZED (\n  SELECT {_listed(columns)}\n  FROM profile p\n"
         f"  WHERE p.merged_into IS NULL AND ({IDS} IS NULL OR p.id = ANY({IDS}))\n)"
     )
+
+
+def people_columns(reading: Reading, zone: str) -> list[str]:
+    """What is read of a person, over the profile row `p`."""
+    columns = [escaped(f'{_trait(column, zone)} AS "{column.name}"') for column in reading.traits]
+    return columns + [escaped(f'{extra.postgres_sql} AS "{extra.name}"') for extra in reading.extras]
 
 
 def _events(reading: Reading, zone: str) -> str:
@@ -235,7 +254,8 @@ def _typed(json: str, column: TraitColumn | PropertyColumn, zone: str) -> str:
 
 
 def _text(json: str) -> str:
-    return f"(({json}) #>> '{{}}')"
+    column, _, name = json.partition("->")  # one look into the object instead of two steps
+    return f"({column}->>{name})"
 
 
 def _datetime(json: str, zone: str) -> str:

@@ -15,7 +15,8 @@ ACKNOWLEDGED = ["few_people", "same_rule", "same_members"]
 
 
 @pytest.fixture(autouse=True)
-def _database(django_db_blocker: Any) -> Any:
+def _database(django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser's driver runs a loop in this thread
     with django_db_blocker.unblock():
         yield
 
@@ -75,7 +76,7 @@ def test_a_reviewer_reads_the_change_decides_and_an_author_goes_back_in_one_step
     expect(page.get_by_text("would leave").first).to_be_visible()
     seat.shoot("review")
     page.get_by_label("Comment").fill("Three views are better.")
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Approve", exact=True).click()
     expect(page.get_by_text(re.compile("Version 2 of .* is live"))).to_be_visible()
     author = sign_in("author")
     open_version(author, running, key, 1)

@@ -1,5 +1,6 @@
 """The estimate of a draft: exact where people are few, and inside its own error where they are many."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.db import connection
 
 from segments import preview
 from segments.catalogue import load_catalogue
+from segments.judging import compiled
 from segments.preview import Estimate
 from segments.publishing import estimate_content
 from segments.rules.parser import parse
@@ -88,3 +90,44 @@ def test_the_estimate_as_json_names_nobody_but_by_public_ids(world: World, setti
     assert told["size"] == {"value": 1, "low": 1, "high": 1}
     assert told["sample"][0].startswith("p_")
     assert [warning["code"] for warning in told["warnings"]] == ["few_people"]
+
+
+VIEWED = {"event": "Product Viewed", "measure": "count", "op": ">=", "value": 2}
+SHOES = {"property": "category", "op": "=", "value": "shoes"}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        GERMAN,
+        {"not": GERMAN},
+        VIEWED,
+        VIEWED | {"within": "1d"},
+        VIEWED | {"op": "<", "within": "1d"},
+        VIEWED | {"where": SHOES},
+        {"event": "Order Completed", "measure": "sum", "of": "revenue", "op": ">", "value": 10, "within": "7d"},
+        {"all": [GERMAN, {"any": [VIEWED, {"trait": "age", "op": ">=", "value": 18}]}]},
+        {"all": [{"trait": "trial_ends", "op": "within_last", "value": "30d"}, {"not": VIEWED | {"within": "2d"}}]},
+        {"sequence": [{"event": "Product Viewed", "where": SHOES}, {"event": "Order Completed"}], "within": "5d"},
+        {"session": {"gap": "30m"}, "measure": "count", "op": ">=", "value": 2, "within": "7d"},
+    ],
+)
+def test_the_shorter_statement_for_everybody_finds_whom_the_lanes_would(world: World, rule: dict[str, Any]) -> None:
+    for number in range(24):
+        traits = {"country": "DE" if number % 2 else "FR", "age": number, "trial_ends": f"2026-02-{1 + number:02}"}
+        person = world.person(**({} if number % 5 == 0 else traits))
+        for hours in range(0, 24 * (number % 4), 7):
+            at = START - timedelta(hours=hours)
+            world.event(person, "Product Viewed", at=at, category="shoes" if hours % 2 else "books")
+            world.event(person, "Order Completed", at=at + timedelta(minutes=5), revenue=number)
+    catalogue = load_catalogue()
+    judged = compiled({"one": parse(rule)}, catalogue=catalogue, leaves=False)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT profile_id FROM ({judged.sql}) AS judged WHERE v0", {"ids": None, "now": START})
+        expected = {profile_id for (profile_id,) in cursor.fetchall()}
+    everyone = preview._of_everybody(parse(rule), catalogue)
+    assert everyone != judged.sql
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT profile_id FROM ({everyone}) AS judged WHERE v0", {"ids": None, "now": START})
+        assert {profile_id for (profile_id,) in cursor.fetchall()} == expected
+    assert preview.preview(rule=parse(rule), segment_id=None, catalogue=catalogue, now=START).size == len(expected)
