@@ -214,7 +214,7 @@ def approve(seat: Seat, name: str) -> None:
     seat.settle()
     seat.shoot("to-decide")
     page.get_by_label("Comment").fill("Three orders make a regular.")
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Approve", exact=True).click()
     expect(page.get_by_text(f"Version 1 of {name} is live.")).to_be_visible()
     seat.settle()
 

@@ -100,7 +100,7 @@ def decide(seat: Seat, name: str) -> None:
     page.locator("#panel-waiting").get_by_role("link", name=name).first.click()
     look(seat, f"decide-{name.lower().replace(' ', '-')}")
     page.get_by_label("Comment").fill("As agreed.")
-    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Approve", exact=True).click()
     expect(page.get_by_text("is live.")).to_be_visible()
 
 

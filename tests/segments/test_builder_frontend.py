@@ -20,7 +20,9 @@ from tests.segments.builder_sources import BUILT, ROOT, SOURCES, installed, node
 BUNDLE = ("builder.js", "builder.css", "LICENSES.txt")
 _EXAMPLE = re.compile(r"```json\n(.*?)\n```", re.S)
 #: Addresses that stand in messages and in the names of XML: nobody asks there.
-_TOLD = re.compile(r"https?://(www\.w3\.org|react\.dev|reactjs\.org|bit\.ly|redux[\w-]*\.js\.org|react-querybuilder\.js\.org)/")
+_TOLD = re.compile(
+    r"https?://(www\.w3\.org|react\.dev|reactjs\.org|bit\.ly|redux[\w-]*\.js\.org|react-querybuilder\.js\.org)/"
+)
 
 
 def test_the_sources_own_tests_hold() -> None:

@@ -3,15 +3,6 @@
   const names = {dock_to_right: "Show or hide the navigation", close: "Close the navigation", unfold_more: "Account", filter_list: "Filters", search: "Search"};
   const selector = "span[x-on\\:click], div[x-on\\:click]:not(#changelist-filter-close), a[x-on\\:click]:not([href])";
 
-  // What stands beside the icon is said after the name; as a part of it, it would be another name than is seen.
-  function name(element, label, icon) {
-    const words = element.textContent.replace(icon, "").trim().replace(/\s+/g, " ");
-    element.setAttribute("aria-label", label);
-    if (!words) return;
-    element.setAttribute("aria-description", words);
-    for (const child of element.children) child.setAttribute("aria-hidden", "true");
-  }
-
   function mend(root) {
     for (const element of root.querySelectorAll(selector)) {
       if (element.hasAttribute("tabindex") || element.closest("[data-mended]")) continue;
@@ -19,7 +10,9 @@
       element.setAttribute("role", "button");
       element.setAttribute("tabindex", "0");
       element.dataset.mended = "1";
-      if (names[icon] && !element.hasAttribute("aria-label")) name(element, names[icon], icon);
+      // Where a text stands beside the icon, the text is the name: another one would be heard and not seen.
+      const isBare = element.textContent.trim() === icon;
+      if (names[icon] && !element.hasAttribute("aria-label")) element.setAttribute(isBare ? "aria-label" : "title", names[icon]);
     }
     for (const button of root.querySelectorAll("button:not([aria-label])")) {
       const icon = button.querySelector(".material-symbols-outlined");
