@@ -128,7 +128,7 @@ class ThresholdDecisionAdmin(LargeTableAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         rows = self.get_queryset(request).select_related("version__head", "snapshot__over", "snapshot__over_version")
-        found = rows.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
+        found: ThresholdDecision | None = rows.filter(pk=int(object_id)).first() if object_id.isdecimal() else None
         if found is None:
             raise Http404
         return found

@@ -72,7 +72,7 @@ class FreshThresholds(Mapping[Any, Taken]):
         if latest is None:
             return None
         same = rows.filter(taken_at=latest.taken_at, statistic=Statistic.PERCENTILE, value__isnull=False)
-        values = dict(same.values_list("amount", "value"))
+        values = {share: value for share, value in same.values_list("amount", "value") if value is not None}
         if percentiles - values.keys():
             return None
         return Figures(latest.people, latest.mean, latest.deviation, values, latest.taken_at)

@@ -74,9 +74,7 @@ def measure(*, column: Column, percentiles: Iterable[Decimal], catalogue: Catalo
     wanted = sorted(set(percentiles))
     shares = [float(share / 100) for share in wanted]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _FIGURES.format(values=_values(column, catalogue)), {"ids": None, "now": now, "shares": shares}
-        )
+        cursor.execute(_FIGURES.format(values=_values(column, catalogue)), {"ids": None, "now": now, "shares": shares})
         people, mean, deviation, found = cursor.fetchone()
     values = {share: number(raw) for share, raw in zip(wanted, found or (), strict=False)}
     known = {share: value for share, value in values.items() if value is not None}
