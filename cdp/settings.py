@@ -285,6 +285,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ConsentStateEnum": "consent.section.STATES",
         "JobStateEnum": "cdp.models.job.JobState",
+        "FreshnessEnum": "segments.freshness.STATES",
         "ImportKindEnum": "profiles.api.imports.KINDS",
         "KeyKindEnum": "cdp.models.api_key.KeyKind",
     },

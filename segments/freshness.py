@@ -19,6 +19,9 @@ class Freshness(StrEnum):
     STALE = "stale"
 
 
+#: As serializers spell them; settings.SPECTACULAR_SETTINGS names the schema by them.
+STATES = tuple(state.value for state in Freshness)
+
 _OF_STATUS = {
     EpochStatus.READY: Freshness.READY,
     EpochStatus.BACKFILLING: Freshness.BACKFILLING,

@@ -117,7 +117,7 @@ class DataExportAdmin(LargeTableAdmin):
             given["end"],
             tuple(given["tables"]),
             given["segment"],
-            asking.Format(given["format"]),
+            asking.Format(given["format"] or asking.Format.PARQUET),
         )
         try:
             job = asking.request(wanted=wanted, by=Actor.person(person_of(request)), now=timezone.now())

@@ -60,7 +60,7 @@ class DataExportForm(forms.Form):
         help_text="Key of one segment, for who was in it on each of the days; empty for all.",
     )
     format = forms.ChoiceField(
-        choices=[(one.value, one.value) for one in Format], widget=forms.Select(attrs=_INPUT), initial="parquet"
+        required=False, choices=[(one.value, one.value) for one in Format], widget=forms.Select(attrs=_INPUT)
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -173,8 +173,8 @@ def _write_tables(cursor: Any, folder: Path, wanted: Wanted, *, now: datetime, r
     chosen = [table for name, table in tables.known().items() if not wanted.tables or name in wanted.tables]
     files: list[dict[str, Any]] = []
     for table in chosen:
-        days = _Days(folder, table, wanted.format)
-        files += _write_table(cursor, days, asked, _after(sum(file["rows"] for file in files), report))
+        after = _after(sum(file["rows"] for file in files), report)
+        files += _write_table(cursor, folder, table, asked, after, wanted.format)
     return {
         "format": FORMAT,
         "product_version": settings.SPECTACULAR_SETTINGS["VERSION"],
@@ -250,13 +250,17 @@ def _left_out(cursor: Any, purpose: str) -> LeftOut:
     return LeftOut(traits, properties, tuple(name for (name,) in cursor.fetchall()))
 
 
-def _write_table(cursor: Any, days: "_Days", asked: Question, report: Report) -> list[dict[str, Any]]:
+def _write_table(
+    cursor: Any, folder: Path, table: Table, asked: Question, report: Report, written_as: Format
+) -> list[dict[str, Any]]:
+    days = _Days(folder, table, written_as)
+
     def take(block: Any) -> None:
         days.add(block)
         report(sum(days.rows.values()))
 
-    for part in days.table.parts(asked):
-        _copy(cursor, part, _Blocks(days.table, take))
+    for part in table.parts(asked):
+        _copy(cursor, part, _Blocks(table, take))
         days.close()
     return days.files()
 
