@@ -132,7 +132,8 @@ def _flat(kind: type, parts: Iterable[Any]) -> Iterator[Any]:
 
 def _few(size: int) -> Iterator[Problem]:
     if size < settings.CDP_FEWEST_MEMBERS:
-        told = f"{size} people would be in it, fewer than {settings.CDP_FEWEST_MEMBERS}"
+        people = "person" if size == 1 else "people"
+        told = f"{size} {people} would be in it, fewer than {settings.CDP_FEWEST_MEMBERS}"
         yield Problem(ROOT, f"{told}: who sees the segment may know who they are.", "few_people")
 
 

@@ -89,7 +89,7 @@ def test_what_depends_on_it_is_named(world: World) -> None:
 def test_fewer_people_than_are_many_have_to_be_meant(world: World, settings: Any) -> None:
     settings.CDP_FEWEST_MEMBERS = 2
     world.person(country="DE")
-    assert "1 people would be in it, fewer than 2" in lints(world, GERMAN)
+    assert "1 person would be in it, fewer than 2" in lints(world, GERMAN)
     assert submitted(world, "germans", GERMAN, "few_people").evidence["warnings"][0]["acknowledged"] is True
 
 

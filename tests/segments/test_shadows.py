@@ -170,6 +170,7 @@ def test_whom_the_page_names_is_on_record(world: World) -> None:
 def test_the_page_of_a_trial_compares_the_two_memberships(world: World, trial: SegmentVersion) -> None:
     shadows.compare_due(now=START)
     page = page_of(signed_in(world.approver), trial)
+    assert "approved, not live yet" in page and "waiting for approval" not in page
     assert "In the shadow" in page and "only in the shadow" in page
     assert 'value="reject"' in page and ">Drop<" in page
 
