@@ -7,6 +7,7 @@ at least CDP_SMALLEST_COUNT people share, counted in a sample: whoever types ano
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -107,7 +108,7 @@ def _withheld(name: str, *defined: Definition | None) -> str | None:
 
 
 def _top(held: str, asked: dict[str, str], begun: str) -> Suggestions:
-    given = {**asked, "begun": begun, "smallest": max(1, settings.CDP_SMALLEST_COUNT), "most": _MOST}
+    given: dict[str, Any] = {**asked, "begun": begun, "smallest": max(1, settings.CDP_SMALLEST_COUNT), "most": _MOST}
     try:
         with at_most(_SECONDS), connection.cursor() as cursor:
             cursor.execute(_TOP.format(held=held), {**given, "longest": _LONGEST, "sampled": _SAMPLED})

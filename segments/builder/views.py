@@ -73,7 +73,8 @@ class PreviewView(_BuilderView):
     def post(self, request: Request, head_id: int) -> Response:
         segment = get_object_or_404(Segment.objects.select_related("live_version"), pk=head_id)
         rule, catalogue = _rule(request)
-        look = looks.exactly if request.data.get("exact") is True else looks.about
+        body: Any = request.data
+        look = looks.exactly if body.get("exact") is True else looks.about
         seen = look(rule=rule, segment=segment, catalogue=catalogue, by=_person(request), now=timezone.now())
         return Response(_as_json(seen))
 
