@@ -92,11 +92,15 @@ class _Reader:
             case AnyOf():
                 return self._any(list(children_of(node, path)), given, found)
             case NotOf(AllOf(children)):
-                turned = [(f"{path}.not.all[{at}]", NotOf(child)) for at, child in enumerate(children)]
-                return self._any(turned, given, found)
+                either: list[tuple[str, Node]] = [
+                    (f"{path}.not.all[{at}]", NotOf(child)) for at, child in enumerate(children)
+                ]
+                return self._any(either, given, found)
             case NotOf(AnyOf(children)):
-                turned = [(f"{path}.not.any[{at}]", NotOf(child)) for at, child in enumerate(children)]
-                return self._all(turned, given, found)
+                every: list[tuple[str, Node]] = [
+                    (f"{path}.not.any[{at}]", NotOf(child)) for at, child in enumerate(children)
+                ]
+                return self._all(every, given, found)
             case NotOf(NotOf(child)):
                 return self.can_hold(child, f"{path}.not.not", given, found)
         claim = _claim(node)
@@ -154,7 +158,8 @@ class _Reader:
             return _one_of((True, False), readable)
         named = [operands for test, operands in readable if test.op in _NAMED]
         if named:
-            return _one_of(min(named, key=len), readable)
+            fewest: tuple[Scalar, ...] = min(named, key=len)
+            return _one_of(fewest, readable)
         is_count = isinstance(subject, EventLeaf) and subject.measure is Measure.COUNT
         return _overlap(readable, whole=is_count, half_open=kind is ValueType.DATETIME)
 

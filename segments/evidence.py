@@ -119,7 +119,7 @@ def distance(before: Mapping[str, Any], after: Mapping[str, Any]) -> Moved:
 
 def warnings_of(content: Any, *, segment_id: int | None, catalogue: Catalogue) -> tuple[Problem, ...]:
     """What reading a content finds to warn of. Raises ContentInvalid where it is not even a rule."""
-    key = Segment.objects.filter(pk=segment_id).values_list("key", flat=True).first()
+    key = Segment.objects.filter(pk=segment_id or 0).values_list("key", flat=True).first()
     found = review_content(content, catalogue=catalogue).findings.warnings
     return (*found, *lints.of_rule(rule_of(content), content["rule"], key=key or "", catalogue=catalogue))
 
@@ -140,7 +140,7 @@ def _take(version: Any, *, now: datetime) -> tuple[Mapping[str, Any], tuple[Prob
     warnings += lints.of_counts(size=seen.size, overlaps=overlaps)
     acknowledged = frozenset(content.get("acknowledged", ()))
     listed = preview.warnings_as_json(warnings)
-    taken = preview.as_evidence(seen, warnings=()) | {
+    taken: Mapping[str, Any] = dict(preview.as_evidence(seen, warnings=())) | {
         "hash": content_hash(content),
         "sentence": told(content),
         "approvals": approvals(content),

@@ -162,7 +162,8 @@ def estimate(
     started = time.monotonic()
     statement = _JUDGE_SAMPLE.format(decided=_judgement(rule, catalogue), sample=_SAMPLE)
     people, drawn = _draw()
-    totals, examples, sampled = [0, 0, 0, 0], [], 0
+    totals, sampled = [0, 0, 0, 0], 0
+    examples: list[int] = []
     batch = drawn[:_FIRST_BATCH]
     while batch:
         begun = time.monotonic()

@@ -387,8 +387,8 @@ class GovernedAdmin(SimpleHistoryAdmin, RoleAdmin):
             before = versions.filter(number__lt=version.number, state__in=lifecycle.WAS_LIVE).first()
         if before is None or before.pk == version.pk:
             return None
-        told = self.told(before), self.told(version)
-        marked = marked_words(*told) if told[0] is not None and told[1] is not None else None
+        said, says = self.told(before), self.told(version)
+        marked = marked_words(said, says) if said is not None and says is not None else None
         return Comparison(before, version, side_by_side(before.content, version.content), marked)
 
     # -- common to the pages -------------------------------------------------------------------------------------------
