@@ -125,6 +125,8 @@ def test_every_page_opens_and_says_what_it_has_to_say(office: Office, everything
     delivery = office.latest(person)
     page = everything.get(reverse("admin:segments_delivery_change", args=[delivery.pk])).content.decode()
     assert all(words in page for words in ("profile.segment.entered", "status_500", "204", "marketing v1"))
+    withheld = everything.get(reverse("admin:segments_delivery_change", args=[office.latest(refused).pk]))
+    assert "no_record" in withheld.content.decode(), "an attempt that has no result"
     assert AccessRecord.objects.filter(action="delivery.read", profile_id=person).exists()
     assert AccessRecord.objects.filter(action="delivery.attempts", profile_id=refused).exists()
 
