@@ -145,6 +145,7 @@ def test_a_nested_rule_is_built_with_the_mouse_and_goes_all_the_way(
     assert written(author.page) == BUILT
     it_tells_whom_it_finds(author)
     the_page_is_sound(author, axe, "builder-built")
+    acknowledge(author)
     version = submit(author)
     the_page_is_sound(author, axe, "builder-submitted")
     the_author_cannot_approve(author, version)
@@ -201,6 +202,15 @@ def it_tells_whom_it_finds(seat: Seat) -> None:
     costs = page.locator("#rule-costs")
     expect(costs.locator("tbody tr")).to_have_count(3, timeout=PATIENCE)
     expect(costs).to_contain_text("“Order Completed” of the last 30 days, with category")
+
+
+def acknowledge(seat: Seat) -> None:
+    """Say in the text that the segment of the other width may have the same rule and the same members."""
+    text = seat.page.locator("textarea[name=content]")
+    content = json.loads(text.input_value()) | {"acknowledged": ["same_rule", "same_members"]}
+    text.fill(json.dumps(content))
+    seat.settle()
+    assert written(seat.page) == BUILT
 
 
 def submit(seat: Seat) -> str:
