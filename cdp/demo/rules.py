@@ -1,5 +1,6 @@
 """The sample shop's segments, brought to life by two people over REST: one drafts and submits, the other approves."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,9 +69,9 @@ WAITING = Definition(
 )
 
 
-def bring_to_life(*, author: Door, approver: Door) -> None:
+def bring_to_life(*, author: Door, approver: Door, live: Sequence[Definition] = LIVE) -> None:
     """Have every segment drafted, submitted and approved, and one left waiting; what is done already stays as it is."""
-    for definition in LIVE:
+    for definition in live:
         version = _submitted(author, definition)
         if version["state"] == "review":
             approver.post(

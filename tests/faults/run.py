@@ -13,14 +13,14 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from cdp.demo.client import Door, as_person
-from cdp.demo.rules import bring_to_life
+from cdp.demo.rules import LIVE, Definition, bring_to_life
 from tests.faults import comparison
 from tests.faults.senders import deliver, send
 from tests.faults.traffic import BATCH, Event, Said, Traffic, history, said
@@ -119,7 +119,7 @@ def run(*, seed: int, size: Size, folder: Path, tell: Callable[[str], None] = la
     return outcome
 
 
-def make_rules(running: Product) -> list[Said]:
+def make_rules(running: Product, *, live: Sequence[Definition] = LIVE) -> list[Said]:
     """Teach the catalogue its words, then have the sample's segments approved; return what was sent for it."""
     chance, now = random.Random(0), datetime.now(UTC)
     events = [event for number in range(20) for event in history(chance, f"warm-{number}", now)]
@@ -130,7 +130,7 @@ def make_rules(running: Product) -> list[Said]:
         as_person(running.base_url, **logins["author"]) as author,
         as_person(running.base_url, **logins["approver"]) as approver,
     ):
-        bring_to_life(author=author, approver=approver)
+        bring_to_life(author=author, approver=approver, live=live)
     with Door(running.base_url, key=running.read_key) as reading:
         until = time.monotonic() + 60
         while any(segment["status"] == "backfilling" for segment in reading.get("/v1/segments")):
