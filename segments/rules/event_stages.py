@@ -7,42 +7,20 @@ where it would cost to ask more than once), what it comes to in all (`totals`), 
 
 from collections.abc import Iterable
 from datetime import tzinfo
-from typing import Any, Protocol
 
 import ibis.expr.types as ir
 
 from profiles.facts.measures import Measure
 from profiles.facts.relations import Relations
 from segments.rules.due import Timed
+from segments.rules.families import Family
 from segments.rules.lifecycle_stages import LifecycleStages
 from segments.rules.measure_stages import MeasureStages
 from segments.rules.nodes import EventLeaf, Leaf, LifecycleLeaf, TrendLeaf
 from segments.rules.recency_stages import RecencyStages
-from segments.rules.selections import Columns, Future, Futures, Selector, clocks
+from segments.rules.selections import Columns, Futures, Selector, clocks
 from segments.rules.trend_stages import TrendStages
 from segments.rules.vocabulary import Catalogue
-
-
-class Family(Protocol):
-    """The distinct leaves of one kind; `spans` are the relative windows compared with, `futures` what they wait for."""
-
-    def __init__(self, leaves: tuple[Any, ...], selector: Selector) -> None: ...
-
-    def spans(self) -> Iterable[int]: ...
-
-    def futures(self) -> Iterable[Future]: ...
-
-    def matched(self, table: ir.Table) -> Columns: ...
-
-    def placed(self, table: ir.Table) -> Columns: ...
-
-    def walked(self, table: ir.Table) -> Columns: ...
-
-    def judged(self, table: ir.Table) -> Columns: ...
-
-    def totals(self, table: ir.Table) -> dict[str, ir.Scalar]: ...
-
-    def timed(self, table: ir.Table, leaf: Any, futures: Futures) -> tuple[Timed, ir.Column]: ...
 
 
 class EventStages:

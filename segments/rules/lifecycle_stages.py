@@ -7,13 +7,14 @@ import ibis.expr.types as ir
 
 from profiles.facts.measures import moment, since
 from segments.rules.due import NEVER, Timed
+from segments.rules.families import Family
 from segments.rules.nodes import LifecycleLeaf, Step, Within
 from segments.rules.selecting import Selection
 from segments.rules.selections import Columns, Future, Futures, Selector, future_of
 from segments.rules.vocabulary import Lifecycle
 
 
-class LifecycleStages:
+class LifecycleStages(Family):
     """The distinct leaves, each with a number."""
 
     def __init__(self, leaves: tuple[LifecycleLeaf, ...], selector: Selector) -> None:
@@ -46,12 +47,6 @@ class LifecycleStages:
             if leaf.lifecycle is Lifecycle.RETURNED:
                 columns[_before(number)] = table.ts.max(where=table[_happened(number)]).over(older)
         return columns
-
-    def walked(self, table: ir.Table) -> Columns:
-        return {}
-
-    def judged(self, table: ir.Table) -> Columns:
-        return {}
 
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]:
         columns: dict[str, ir.Scalar] = {}

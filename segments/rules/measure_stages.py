@@ -19,6 +19,7 @@ from profiles.facts.measures import (
 from profiles.facts.values import ValueType
 from segments.rules.conditions import compared, measured
 from segments.rules.due import NEVER, Timed
+from segments.rules.families import Family
 from segments.rules.nodes import EventLeaf, Within
 from segments.rules.reads import of_column
 from segments.rules.selections import Columns, Future, Futures, Selector, future_of, start_name
@@ -29,7 +30,7 @@ _ZERO = COUNTING | {Measure.SUM}
 _DISTINCT = frozenset({Measure.DISTINCT, Measure.DISTINCT_DAYS})
 
 
-class MeasureStages:
+class MeasureStages(Family):
     """The distinct leaves, each with its series' number and its walk."""
 
     def __init__(self, leaves: tuple[EventLeaf, ...], selector: Selector) -> None:

@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 
 from profiles.facts.measures import Measure, moment
 from segments.rules.due import NEVER, Timed
+from segments.rules.families import Family
 from segments.rules.measuring import spans_of
 from segments.rules.nodes import EventLeaf, Test
 from segments.rules.selections import Columns, Future, Futures, Selector, future_of
@@ -20,7 +21,7 @@ from segments.rules.vocabulary import Op
 _GRAIN = ibis.interval(microseconds=1)
 
 
-class RecencyStages:
+class RecencyStages(Family):
     """The distinct leaves, by the moment they count from."""
 
     def __init__(self, leaves: tuple[EventLeaf, ...], selector: Selector) -> None:
@@ -38,15 +39,6 @@ class RecencyStages:
 
     def matched(self, table: ir.Table) -> Columns:
         return {_match(number): self._selector.matches(table, leaf) for leaf, number in self._series.items()}
-
-    def placed(self, table: ir.Table) -> Columns:
-        return {}
-
-    def walked(self, table: ir.Table) -> Columns:
-        return {}
-
-    def judged(self, table: ir.Table) -> Columns:
-        return {}
 
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]:
         return {

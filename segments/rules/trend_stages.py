@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 from profiles.facts.measures import Measure, moment, ratio
 from segments.rules.conditions import measured
 from segments.rules.due import NEVER, Timed
+from segments.rules.families import Family
 from segments.rules.nodes import TrendLeaf
 from segments.rules.reads import of_column
 from segments.rules.selecting import Selection
@@ -20,7 +21,7 @@ from segments.rules.selections import Columns, Future, Futures, Selector, start_
 from segments.rules.trends import window_of
 
 
-class TrendStages:
+class TrendStages(Family):
     """The distinct leaves, each with a number."""
 
     def __init__(self, leaves: tuple[TrendLeaf, ...], selector: Selector) -> None:
@@ -45,15 +46,6 @@ class TrendStages:
             columns[_amount(number)] = counts.ifelse(amount, ibis.null())
             columns[_recent(number)] = table.ts > table[start_name(seconds)]
         return columns
-
-    def placed(self, table: ir.Table) -> Columns:
-        return {}
-
-    def walked(self, table: ir.Table) -> Columns:
-        return {}
-
-    def judged(self, table: ir.Table) -> Columns:
-        return {}
 
     def totals(self, table: ir.Table) -> dict[str, ir.Scalar]:
         columns: dict[str, ir.Scalar] = {}
